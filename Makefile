@@ -7,7 +7,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 	--no-emit-index-url --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint bench lock clean
+.PHONY: help setup run test lint bench lock
 
 help: ## List these commands.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,7 +37,3 @@ lock: $(STAMP) ## Resolve requirements/*.in again into *.txt. ARGS="--upgrade" t
 	$(LOCK) $(ARGS) -c requirements/base.txt requirements/embedded.in -o requirements/embedded.txt
 	$(LOCK) $(ARGS) -c requirements/base.txt requirements/production.in -o requirements/production.txt
 	$(LOCK) $(ARGS) -c requirements/base.txt -c requirements/embedded.txt requirements/dev.in -o requirements/dev.txt
-
-clean: ## Stop the embedded services and remove everything that is not in git but the .venv.
-	@test ! -x $(BIN)/python || $(BIN)/python manage.py services stop --all
-	@git clean -fdXq -e '!$(VENV)'
