@@ -1,0 +1,34 @@
+"""The time of events that came with an id and without a timestamp: that of the first delivery."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from django.db import connection
+
+# DO UPDATE and not DO NOTHING: it returns the row of a delivery that was there before, and
+# waits for one that is being stored right now.
+ASSIGN = """
+INSERT INTO assigned_timestamps (project_id, event_id, "timestamp")
+SELECT DISTINCT ON (id) %s, id, "timestamp" FROM unnest(%s::uuid[], %s::timestamptz[]) AS t (id, "timestamp")
+ORDER BY id, "timestamp"
+ON CONFLICT (project_id, event_id) DO UPDATE SET event_id = excluded.event_id
+RETURNING event_id, "timestamp"
+"""
+
+
+def assign(wanted: Sequence[tuple[str, datetime]], project_id: int) -> dict[str, datetime]:
+    """The time for each id: the one given before, or else the one wanted now. In a transaction."""
+    if not wanted:
+        return {}
+    ids = [UUID(id_) for id_, _ in wanted]
+    with connection.cursor() as cursor:
+        cursor.execute(ASSIGN, [project_id, ids, [time for _, time in wanted]])
+        return {str(id_): time.astimezone(UTC) for id_, time in cursor.fetchall()}
+
+
+def forget_older_than(age: timedelta) -> int:
+    """Drop what no accepted retry can ask for any more."""
+    with connection.cursor() as cursor:
+        cursor.execute('DELETE FROM assigned_timestamps WHERE "timestamp" < now() - %s', [age])
+        return int(cursor.rowcount)

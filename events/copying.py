@@ -1,0 +1,176 @@
+"""Rows into `events` by COPY: the fast way first, then the ways that sort out what cannot go in.
+
+COPY stores all of a batch or nothing. A key that is taken sends the batch through a temporary
+table, where known events are told from new ones; a row that PostgreSQL refuses is found by
+halving the batch.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import NamedTuple
+
+import psycopg
+from django.db import connection, transaction
+from psycopg import errors, sql
+
+from events.reasons import Reason
+from events.refusal import Refused
+
+COLUMNS = '"timestamp", project_id, id, event_type, user_id, session_id, properties'
+COPY_EVENTS = f"COPY events ({COLUMNS}) FROM STDIN"
+STAGE = f"""
+CREATE TEMP TABLE IF NOT EXISTS staged_events ON COMMIT DELETE ROWS AS
+SELECT {COLUMNS}, 0 AS index FROM events WITH NO DATA
+"""
+COPY_STAGED = f"COPY staged_events ({COLUMNS}, index) FROM STDIN"
+INSERT_STAGED = f"""
+INSERT INTO events ({COLUMNS}) SELECT {COLUMNS} FROM staged_events ORDER BY "timestamp", id
+ON CONFLICT DO NOTHING RETURNING "timestamp", id
+"""
+# LIMIT keeps the planner from joining all of `events`: one look-up by key for each staged row.
+COMPARE_STAGED = """
+SELECT s.index, s."timestamp", s.id, e.same FROM staged_events s CROSS JOIN LATERAL (
+    SELECT (e.event_type, e.user_id, e.session_id, e.properties)
+        IS NOT DISTINCT FROM (s.event_type, s.user_id, s.session_id, s.properties) AS same
+    FROM events e
+    WHERE e.project_id = s.project_id AND e."timestamp" = s."timestamp" AND e.id = s.id LIMIT 1) e
+"""
+# What the content of one row can cause. Everything else concerns the whole batch.
+ROW_ERRORS = (errors.DataError, errors.IntegrityError, errors.ProgramLimitExceeded)
+
+
+class Row(NamedTuple):
+    """An event ready for COPY. It begins with the key, so that sorting rows sorts by key.
+
+    `time` is ISO 8601 in UTC. `index` is the place in the batch: it tells rows of equal key
+    apart, the first of which is the one to store.
+    """
+
+    time: str
+    id: str
+    index: int
+    event_type: str
+    user_id: str | None
+    session_id: str | None
+    properties: bytes
+
+
+@dataclass
+class Written:
+    """What became of rows, by index; those in neither were stored."""
+
+    duplicates: set[int] = field(default_factory=set)
+    refusals: dict[int, Refused] = field(default_factory=dict)
+
+    def add(self, other: "Written") -> "Written":
+        self.duplicates |= other.duplicates
+        self.refusals |= other.refusals
+        return self
+
+
+class MissingPartition(Exception):
+    """A row of a day for which there is no partition (any more)."""
+
+
+def write(rows: Sequence[Row], project_id: int) -> Written:
+    """Store the rows that can be stored, within the caller's transaction.
+
+    `rows` must be sorted: writers that take keys in one order cannot deadlock.
+    """
+    if not rows:
+        return Written()
+    try:
+        with transaction.atomic():
+            _copy(COPY_EVENTS, [_line(row, project_id) for row in rows])
+        return Written()
+    except errors.UniqueViolation:
+        pass  # Known events among them: told apart below.
+    except ROW_ERRORS as error:
+        return _halve(rows, project_id, error)
+    try:
+        with transaction.atomic():
+            return _write_staged(rows, project_id)
+    except ROW_ERRORS as error:
+        return _halve(rows, project_id, error)
+
+
+def _halve(rows: Sequence[Row], project_id: int, error: psycopg.Error) -> Written:
+    if isinstance(error, errors.CheckViolation) and error.diag.constraint_name is None:
+        raise MissingPartition(str(error)) from error
+    if len(rows) == 1:
+        return Written(refusals={rows[0].index: Refused(Reason.STORAGE_REFUSED, str(error))})
+    middle = len(rows) // 2
+    return write(rows[:middle], project_id).add(write(rows[middle:], project_id))
+
+
+def _write_staged(rows: Sequence[Row], project_id: int) -> Written:
+    firsts, written = _split_repeats(rows)
+    database = connection.connection
+    database.execute(STAGE)
+    database.execute("DELETE FROM staged_events")
+    _copy(COPY_STAGED, [_line(row, project_id) + b"\t%d" % row.index for row in firsts])
+    stored = set(database.execute(INSERT_STAGED).fetchall())
+    for index, timestamp, id_, same in database.execute(COMPARE_STAGED).fetchall():
+        if (timestamp, id_) in stored:
+            continue
+        if same:
+            written.duplicates.add(index)
+        else:
+            written.refusals[index] = conflict()
+    return written
+
+
+def _split_repeats(rows: Sequence[Row]) -> tuple[list[Row], Written]:
+    """The first row of each key, and what the others of that key are."""
+    firsts: dict[tuple[str, str], Row] = {}
+    written = Written()
+    for row in rows:
+        first = firsts.setdefault((row.time, row.id), row)
+        if first is row:
+            continue
+        if row[3:] == first[3:]:
+            written.duplicates.add(row.index)
+        else:
+            written.refusals[row.index] = conflict()
+    return list(firsts.values()), written
+
+
+def conflict() -> Refused:
+    return Refused(Reason.CONFLICT, "an event with this id and timestamp is stored with other content")
+
+
+def _copy(statement: str, lines: list[bytes]) -> None:
+    with connection.connection.cursor() as cursor, cursor.copy(sql.SQL(statement)) as copy:
+        copy.write(b"\n".join(lines) + b"\n")
+
+
+def _line(row: Row, project_id: int) -> bytes:
+    return b"%s\t%d\t%s\t%s\t%s\t%s\t%s" % (
+        row.time.encode(),
+        project_id,
+        row.id.encode(),
+        _text(row.event_type),
+        _text(row.user_id),
+        _text(row.session_id),
+        _json(row.properties),
+    )
+
+
+_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+
+
+@lru_cache(maxsize=20_000)
+def _text(value: str | None) -> bytes:
+    """A text field of COPY; types, users and sessions recur, so most are looked up."""
+    return b"\\N" if value is None else value.translate(_ESCAPES).encode()
+
+
+_BLANKS = bytes.maketrans(b"\t\n\r", b"   ")
+
+
+def _json(text: bytes) -> bytes:
+    """JSON as a field of COPY. Tabs and line ends can only stand between tokens, where a blank does."""
+    if b"\n" in text or b"\t" in text or b"\r" in text:
+        text = text.translate(_BLANKS)
+    return text.replace(b"\\", b"\\\\")

@@ -1,0 +1,138 @@
+"""Bytes of one record -> Envelope, or Refused with a reason. Pure: no clock, no database."""
+
+import re
+import uuid
+from datetime import datetime
+from typing import NamedTuple
+
+import msgspec
+import orjson
+from django.conf import settings
+
+from events.limits import check_limits
+from events.reasons import Reason
+from events.refusal import Refused
+from events.timestamps import parse_timestamp
+
+ID_NAMESPACE = uuid.UUID("6f2d6a0e-5d0c-5e0b-9d7e-b25a7a1e7c50")
+CANONICAL_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+MAX_NAME = 255
+
+
+class Envelope(NamedTuple):
+    """A record that passed all checks. `properties` is its JSON text as sent, so decimals stay exact.
+
+    `timestamp` is None when the producer gave none: the store then decides, since a retry of
+    the same id must get the same time.
+    """
+
+    timestamp: datetime | None
+    id: str | None
+    event_type: str
+    user_id: str | None
+    session_id: str | None
+    properties: bytes
+
+
+class _Wire(msgspec.Struct):
+    event_type: str | None = None
+    id: str | int | None = None
+    user_id: str | int | None = None
+    session_id: str | int | None = None
+    timestamp: str | int | None = None
+    source: str | None = None
+    account_id: str | int | None = None
+    schema_version: str | int | None = None
+    properties: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+_decode = msgspec.json.Decoder(_Wire).decode
+
+
+def parse(value: bytes | None) -> Envelope:
+    """Check one record completely, so that storing it cannot fail on its content.
+
+    Other top-level keys than those of the envelope are not kept; `source`, `account_id` and
+    `schema_version` become properties unless the event has properties of these names.
+    """
+    limits = settings.CONFIG.analytics.ingestion
+    if not value:
+        raise Refused(Reason.EMPTY, "the record has no value")
+    if len(value) > limits.max_event_size:
+        raise Refused(Reason.TOO_LARGE, f"{len(value)} bytes; at most {limits.max_event_size}")
+    wire = _decode_wire(value)
+    check_limits(
+        value, max_string=limits.max_string_size, max_depth=limits.max_depth, max_keys=limits.max_keys
+    )
+    if wire.event_type is None:
+        raise Refused(Reason.MISSING_EVENT_TYPE, "event_type is missing")
+    if not 1 <= len(wire.event_type) <= MAX_NAME:
+        raise Refused(Reason.INVALID_FIELD, f"event_type must have 1 to {MAX_NAME} characters")
+    properties = bytes(wire.properties)
+    if not properties.startswith(b"{"):
+        properties = _without_object(properties)
+    if wire.source is not None or wire.account_id is not None or wire.schema_version is not None:
+        properties = _with_extras(wire, properties)
+    return Envelope(
+        timestamp=None if wire.timestamp is None else parse_timestamp(wire.timestamp),
+        id=None if wire.id is None else normalise_id(wire.id, wire.source),
+        event_type=wire.event_type,
+        user_id=_name("user_id", wire.user_id),
+        session_id=_name("session_id", wire.session_id),
+        properties=properties,
+    )
+
+
+def normalise_id(value: str | int, source: str | None = None) -> str:
+    """A UUID in its canonical form; any other id becomes the uuid5 of its source and itself."""
+    text = str(value)
+    if CANONICAL_UUID.fullmatch(text):
+        return text
+    if len(text) > MAX_NAME:
+        raise Refused(Reason.INVALID_FIELD, f"id must have at most {MAX_NAME} characters")
+    if len(text) in (32, 36):
+        try:
+            return str(uuid.UUID(text))
+        except ValueError:
+            return str(uuid.uuid5(ID_NAMESPACE, f"{source or ''}/{text}"))
+    return str(uuid.uuid5(ID_NAMESPACE, f"{source or ''}/{text}"))
+
+
+def _decode_wire(value: bytes) -> _Wire:
+    try:
+        # orjson is the strict judge (UTF-8, surrogates, infinities); msgspec gives the raw properties.
+        parsed = orjson.loads(value)
+        if not isinstance(parsed, dict):
+            raise Refused(Reason.NOT_AN_OBJECT, f"expected a JSON object, got {type(parsed).__name__}")
+        return _decode(value)
+    except orjson.JSONDecodeError as error:
+        deep = str(error).startswith("depth limit")
+        raise Refused(Reason.TOO_DEEP if deep else Reason.INVALID_JSON, str(error)) from None
+    except msgspec.ValidationError as error:
+        raise Refused(Reason.INVALID_FIELD, str(error)) from None
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise Refused(Reason.INVALID_JSON, str(error)) from None
+
+
+def _name(field: str, value: str | int | None) -> str | None:
+    if value is None:
+        return None
+    text = str(value)
+    if len(text) > MAX_NAME:
+        raise Refused(Reason.INVALID_FIELD, f"{field} must have at most {MAX_NAME} characters")
+    return text
+
+
+def _without_object(properties: bytes) -> bytes:
+    if properties == b"null":
+        return b"{}"
+    raise Refused(Reason.INVALID_FIELD, "properties must be an object")
+
+
+def _with_extras(wire: _Wire, properties: bytes) -> bytes:
+    own = msgspec.json.decode(properties, type=dict[str, msgspec.Raw])
+    extras = {"source": wire.source, "account_id": wire.account_id, "schema_version": wire.schema_version}
+    for name, value in extras.items():
+        if value is not None and name not in own:
+            own[name] = msgspec.Raw(msgspec.json.encode(value))
+    return msgspec.json.encode(own)

@@ -1,0 +1,107 @@
+"""The offset ledger: which offsets of a Kafka partition are done, kept with the facts themselves.
+
+A batch claims its offsets under a row lock, which serialises one Kafka partition, and adds
+them to `done` in the transaction that stores its events. A range that is done is skipped and
+one that is partly done is cut, so a batch may be delivered any number of times, in any cut.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.db import connection
+from psycopg.types.multirange import Int8Multirange
+
+from events.records import Stretch
+
+KEY = "topic = %s AND kafka_partition = %s AND topic_id = %s AND incarnation = %s"
+# Everything below it is done. Without a range at `base` nothing is.
+WATERMARK = "coalesce((SELECT upper(r) FROM unnest(done) r WHERE r @> base), base)"
+
+
+class UnknownStretch(LookupError):
+    """No ledger entry: the database is not the one that the batch was read for."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a stretch stands: `watermark` is the offset below which all is done."""
+
+    stretch: Stretch
+    watermark: int
+    stopped_reason: str
+
+
+def _key(stretch: Stretch) -> list[object]:
+    return [stretch.topic, stretch.partition, stretch.topic_id, stretch.incarnation]
+
+
+def claim(stretch: Stretch, lo: int, hi: int) -> Int8Multirange:
+    """Lock the entry and answer which offsets of [lo, hi) are not done. In a transaction only."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT int8multirange(int8range(%s, %s)) - done FROM kafka_ledger WHERE {KEY} FOR UPDATE",
+            [lo, hi, *_key(stretch)],
+        )
+        row = cursor.fetchone()
+    if row is None:
+        raise UnknownStretch(str(stretch))
+    todo: Int8Multirange = row[0]
+    return todo
+
+
+def complete(stretch: Stretch, lo: int, hi: int) -> None:
+    """Add [lo, hi) to what is done, in the transaction that claimed it."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE kafka_ledger SET done = done + int8multirange(int8range(%s, %s)), updated_at = now()"
+            f" WHERE {KEY}",
+            [lo, hi, *_key(stretch)],
+        )
+
+
+def open_entry(stretch: Stretch, base: int) -> None:
+    """Begin a stretch at `base`; an entry that is there already stays as it is."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO kafka_ledger (topic, kafka_partition, topic_id, incarnation, base)"
+            " VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+            [*_key(stretch), base],
+        )
+
+
+def current(topic: str, partition: int) -> Progress | None:
+    """The newest stretch of a Kafka partition, or None if it was never read."""
+    return next(iter(_progress("WHERE topic = %s AND kafka_partition = %s", [topic, partition])), None)
+
+
+def watermarks(stretches: Iterable[Stretch]) -> dict[Stretch, int]:
+    """Where each stretch stands; one that has no entry is left out."""
+    wanted = list(stretches)
+    if not wanted:
+        return {}
+    topics = [stretch.topic for stretch in wanted]
+    rows = _progress("WHERE topic = ANY(%s)", [topics])
+    return {row.stretch: row.watermark for row in rows if row.stretch in set(wanted)}
+
+
+def _progress(where: str, parameters: list[object]) -> list[Progress]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT topic, kafka_partition, topic_id, incarnation, {WATERMARK}, stopped_reason"
+            f" FROM kafka_ledger {where} ORDER BY id DESC",
+            parameters,
+        )
+        return [Progress(Stretch(*row[:4]), row[4], row[5]) for row in cursor.fetchall()]
+
+
+def note_ends(ends: dict[Stretch, int]) -> None:
+    """Write down how far each Kafka partition reaches, for lag displays only.
+
+    An entry that a batch has locked right now is passed over: the consumer must not wait for it.
+    """
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "UPDATE kafka_ledger SET end_offset = %s, updated_at = now() WHERE id IN"
+            f" (SELECT id FROM kafka_ledger WHERE {KEY} FOR UPDATE SKIP LOCKED)",
+            [[end, *_key(stretch)] for stretch, end in ends.items()],
+        )

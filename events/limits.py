@@ -1,0 +1,77 @@
+"""Limits on what an event may hold: what PostgreSQL refuses, and what would hurt its readers.
+
+orjson has already accepted the text, so it is valid JSON in UTF-8 without lone surrogates, NaN
+or infinities. Left to find are NUL characters, numbers out of range, and sizes. Nearly all
+events have none of these, and a few scans of the bytes can say so; only the others are walked.
+"""
+
+import json
+from decimal import Decimal
+from typing import Any
+
+from events.reasons import Reason
+from events.refusal import Refused
+
+MAX_INTEGER = 2**63 - 1
+MIN_EXPONENT = -400  # below the smallest double; 1e-16000 would be stored as 16,000 digits
+
+# Digits become 0 and E becomes e, so that one search finds any long or far-off number.
+_SHAPE = bytes.maketrans(b"123456789E", b"000000000e")
+_LONG_NUMBER = b"0" * 19
+_SMALL_NUMBER = b"0e-000"
+_NUL = b"\\u0000"
+
+
+def check_limits(raw: bytes, *, max_string: int, max_depth: int, max_keys: int) -> None:
+    """Raise Refused if the JSON text `raw` breaks a limit."""
+    shape = raw.translate(_SHAPE)
+    if (
+        _NUL in raw
+        or _LONG_NUMBER in shape
+        or _SMALL_NUMBER in shape
+        or len(raw) > max_string
+        or raw.count(b"{") + raw.count(b"[") > max_depth
+        or raw.count(b":") > max_keys
+    ):
+        _walk(_parse(raw), depth=1, max_string=max_string, max_depth=max_depth, max_keys=max_keys)
+
+
+def _parse(raw: bytes) -> Any:
+    try:
+        return json.loads(raw, parse_int=_check_integer, parse_float=_check_float)
+    except RecursionError:
+        raise Refused(Reason.TOO_DEEP, "nested too deep") from None
+
+
+def _check_integer(text: str) -> int:
+    if len(text) > 20 or abs(int(text)) > MAX_INTEGER:
+        raise Refused(Reason.NUMBER_OUT_OF_RANGE, f"integer {text[:40]} does not fit into 64 bits")
+    return 0
+
+
+def _check_float(text: str) -> float:
+    if Decimal(text) and Decimal(text).adjusted() < MIN_EXPONENT:
+        raise Refused(Reason.NUMBER_OUT_OF_RANGE, f"number {text[:40]} is too close to zero")
+    return 0.0
+
+
+def _walk(value: Any, *, depth: int, max_string: int, max_depth: int, max_keys: int) -> None:
+    if isinstance(value, str):
+        _check_string(value, max_string)
+    elif isinstance(value, (dict, list)):
+        if depth > max_depth:
+            raise Refused(Reason.TOO_DEEP, f"nested deeper than {max_depth}")
+        if isinstance(value, dict):
+            if len(value) > max_keys:
+                raise Refused(Reason.TOO_MANY_KEYS, f"an object with {len(value)} keys; at most {max_keys}")
+            for key in value:
+                _check_string(key, max_string)
+        for item in value.values() if isinstance(value, dict) else value:
+            _walk(item, depth=depth + 1, max_string=max_string, max_depth=max_depth, max_keys=max_keys)
+
+
+def _check_string(text: str, max_string: int) -> None:
+    if "\x00" in text:
+        raise Refused(Reason.NUL_CHARACTER, "a string with \\u0000")
+    if len(text) > max_string or len(text.encode()) > max_string:
+        raise Refused(Reason.STRING_TOO_LONG, f"a string longer than {max_string} bytes")

@@ -1,0 +1,115 @@
+"""The daily partitions of `events`: list what is there, plan what is missing, apply the plan.
+
+There is no default partition: it would be scanned under an exclusive lock by each attach, and
+would make it impossible to detach one concurrently. What lies outside the accepted window is a
+dead letter, so no row needs one.
+"""
+
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+from django.db import connection, transaction
+from psycopg import sql
+
+LOCK = 0xB25_0001
+ONE_DAY = timedelta(days=1)
+
+# The days that this process saw a partition for. Only a cache: a writer that finds no
+# partition after all forgets it and asks the database.
+_known: set[date] = set()
+_known_lock = threading.Lock()
+
+LIST = """
+SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+WHERE i.inhparent = 'events'::regclass ORDER BY 1
+"""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The days to create partitions for."""
+
+    create: tuple[date, ...]
+
+    def __str__(self) -> str:
+        return "\n".join(f"create {name_of(day)}" for day in self.create) or "nothing to do"
+
+
+def name_of(day: date) -> str:
+    return f"events_y{day:%Y}m{day:%m}d{day:%d}"
+
+
+def day_of(name: str) -> date:
+    return datetime.strptime(name, "events_y%Ym%md%d").date()
+
+
+def bounds_of(day: date) -> tuple[datetime, datetime]:
+    start = datetime.combine(day, time(), UTC)
+    return start, start + ONE_DAY
+
+
+def existing() -> list[date]:
+    with connection.cursor() as cursor:
+        cursor.execute(LIST)
+        return [day_of(name) for (name,) in cursor.fetchall()]
+
+
+def plan_ahead(today: date, days: int) -> Plan:
+    """Partitions for yesterday to `today + days`; late events of other days get theirs on demand."""
+    wanted = [today + timedelta(days=offset) for offset in range(-1, days + 1)]
+    present = set(existing())
+    return Plan(create=tuple(day for day in wanted if day not in present))
+
+
+def apply(plan: Plan) -> None:
+    for day in plan.create:
+        create(day)
+
+
+def ensure(days: Iterable[date]) -> None:
+    """Make the partitions that are missing; cheap when this process knows them already."""
+    missing = set(days) - _known
+    if not missing:
+        return
+    for day in sorted(missing - set(existing())):
+        create(day)
+    with _known_lock:
+        _known.update(missing)
+
+
+def forget() -> None:
+    with _known_lock:
+        _known.clear()
+
+
+def create(day: date) -> None:
+    """Create and attach one partition; reads and writes of the others go on meanwhile.
+
+    The CHECK lets ATTACH skip its scan, and is dropped as the bounds then say the same.
+    """
+    start, end = bounds_of(day)
+    names = {"partition": sql.Identifier(name_of(day)), "start": sql.Literal(start), "end": sql.Literal(end)}
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+        cursor.execute("SELECT to_regclass(%s)", [name_of(day)])
+        if cursor.fetchone()[0] is not None:
+            return
+        cursor.execute("SET LOCAL lock_timeout = '2s'")
+        for statement in (
+            "CREATE TABLE {partition} (LIKE events INCLUDING ALL, CONSTRAINT one_day CHECK"
+            ' ("timestamp" >= {start} AND "timestamp" < {end}))',
+            "ALTER TABLE events ATTACH PARTITION {partition} FOR VALUES FROM ({start}) TO ({end})",
+            "ALTER TABLE {partition} DROP CONSTRAINT one_day",
+        ):
+            cursor.execute(sql.SQL(statement).format(**names).as_string(cursor.connection))
+
+
+def days_ahead(today: date) -> int:
+    """How many days after `today` have a partition without a gap; below zero: not even today."""
+    present = set(existing())
+    ahead = -1
+    while today + timedelta(days=ahead + 1) in present:
+        ahead += 1
+    return ahead

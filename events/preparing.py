@@ -1,0 +1,88 @@
+"""Records -> rows ready for COPY, and refusals: all that can be done before the transaction."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+
+from django.conf import settings
+
+from events.copying import Row
+from events.envelope import Envelope, parse
+from events.reasons import Reason
+from events.records import Record
+from events.refusal import Refused
+
+
+@dataclass(frozen=True)
+class Window:
+    """The times that events may have: [oldest, newest)."""
+
+    oldest: datetime
+    newest: datetime
+
+    @classmethod
+    def now(cls) -> "Window":
+        now = datetime.now(UTC)
+        analytics = settings.CONFIG.analytics
+        return cls(
+            oldest=now - analytics.retention.raw_events, newest=now + analytics.ingestion.max_clock_skew
+        )
+
+    def check(self, timestamp: datetime) -> None:
+        if timestamp < self.oldest:
+            raise Refused(Reason.TOO_OLD, f"{timestamp.isoformat()} is before {self.oldest.isoformat()}")
+        if timestamp >= self.newest:
+            raise Refused(Reason.IN_FUTURE, f"{timestamp.isoformat()} is after {self.newest.isoformat()}")
+
+
+@dataclass
+class Prepared:
+    """A batch decoded: rows sorted by key, refusals by index, and the events that need a time."""
+
+    rows: list[Row] = field(default_factory=list)
+    refusals: dict[int, Refused] = field(default_factory=dict)
+    # Events with an id and no timestamp: the time of the first delivery is theirs for good.
+    untimed: list[tuple[int, Envelope, datetime]] = field(default_factory=list)
+
+    def days(self) -> set[date]:
+        return {date.fromisoformat(day) for day in {row.time[:10] for row in self.rows}}
+
+    def touched(self) -> set[tuple[str, str]]:
+        """The (event_type, minute) of each row."""
+        return {(row.event_type, row.time[:16]) for row in self.rows}
+
+
+def prepare(records: Sequence[Record]) -> Prepared:
+    """Decode and check each record on its own; one bad record costs no other."""
+    window = Window.now()
+    prepared = Prepared()
+    rows, refusals = prepared.rows, prepared.refusals
+    for index, record in enumerate(records):
+        try:
+            envelope = parse(record.value)
+            timestamp = envelope.timestamp
+            if timestamp is None:
+                if envelope.id is not None:
+                    prepared.untimed.append((index, envelope, record.time))
+                    continue
+                timestamp = record.time
+            window.check(timestamp)
+            rows.append(row_of(index, envelope, timestamp, record.id))
+        except Refused as refused:
+            refusals[index] = refused
+    rows.sort()
+    return prepared
+
+
+def row_of(index: int, envelope: Envelope, timestamp: datetime, fallback_id: str) -> Row:
+    return Row(
+        timestamp.isoformat(),
+        envelope.id or fallback_id,
+        index,
+        envelope.event_type,
+        envelope.user_id,
+        envelope.session_id,
+        envelope.properties,
+    )
+
+

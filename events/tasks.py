@@ -1,0 +1,58 @@
+"""The Celery tasks: each unpacks, calls one function and leaves."""
+
+import logging
+from datetime import UTC, datetime
+
+from celery import shared_task
+from django.conf import settings
+from django.db import connection
+
+from analytics_project.lib.locks import try_lock
+from analytics_project.lib.logs import context_id
+from events import accounting, assigned, marks, partitions, store, wire
+from events.ledger import UnknownStretch
+
+logger = logging.getLogger(__name__)
+MAINTENANCE_LOCK = 0xB25_0002
+
+
+@shared_task(name="events.insert_batch", serializer="msgpack")
+def insert_batch(packed: bytes) -> None:
+    """Store a batch of one Kafka partition. A failure leaves no trace and the consumer reads it again."""
+    batch = wire.unpack(packed)
+    token = context_id.set(f"{batch.stretch.topic}/{batch.stretch.partition}/{batch.lo}-{batch.hi}")
+    try:
+        figures = store.store_kafka(batch)
+        logger.debug("Stored %d of %d records", figures.stored, figures.received)
+    except UnknownStretch:
+        logger.warning("Dropped a batch of a topic that this database does not know")
+    finally:
+        context_id.reset(token)
+
+
+@shared_task(name="events.maintain_partitions")
+def maintain_partitions() -> None:
+    """Make the partitions of the days ahead, and tell the planner how large the table is."""
+    with try_lock(MAINTENANCE_LOCK) as locked:
+        if not locked:
+            return
+        retention = settings.CONFIG.analytics.retention
+        plan = partitions.plan_ahead(datetime.now(UTC).date(), retention.partitions_ahead)
+        partitions.apply(plan)
+        logger.info("Partitions: %d made", len(plan.create))
+        assigned.forget_older_than(retention.raw_events)
+        with connection.cursor() as cursor:
+            # Autovacuum analyzes the partitions, never their parent.
+            cursor.execute("ANALYZE events")
+
+
+@shared_task(name="events.compact")
+def compact() -> None:
+    """Merge marks and figures where there are many of them."""
+    above = settings.CONFIG.analytics.aggregation.compact_above
+    for table, merge in (("touched_buckets", marks.compact), ("ingest_batches", accounting.compact)):
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT count(*) FROM (SELECT FROM {table} LIMIT %s) counted", [above + 1])
+            count = cursor.fetchone()[0]
+        if count > above:
+            logger.info("Merged %s into %d rows", table, merge())

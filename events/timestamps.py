@@ -1,0 +1,41 @@
+"""Times as producers write them: RFC 3339 with a zone, or integer epoch milliseconds."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from events.reasons import Reason
+from events.refusal import Refused
+
+RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:(\d\d)(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+LEAP_SECOND = re.compile(r":60(\.\d+)?")
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MILLISECOND = timedelta(milliseconds=1)
+# 13 digits: 2001 to 2286. Fewer could be seconds, more could be micro- or nanoseconds.
+EPOCH_MS = range(10**12, 10**13)
+
+
+def parse_timestamp(value: str | int) -> datetime:
+    """The moment in UTC; digits beyond microseconds are cut, a leap second is the end of its minute.
+
+    Raises Refused for anything a reader could take for two different moments: no zone, no
+    time, or an integer that may be seconds.
+    """
+    if isinstance(value, int):
+        return from_epoch_ms(value)
+    match = RFC_3339.fullmatch(value)
+    if match is None:
+        raise Refused(Reason.INVALID_TIMESTAMP, f"timestamp {value[:64]!r} is not RFC 3339 with a zone")
+    if match[1] == "60":
+        value = LEAP_SECOND.sub(":59.999999", value, count=1)
+    try:
+        return datetime.fromisoformat(value.upper()).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise Refused(Reason.INVALID_TIMESTAMP, f"timestamp {value[:64]!r}: {error}") from None
+
+
+def from_epoch_ms(value: int) -> datetime:
+    if value not in EPOCH_MS:
+        raise Refused(
+            Reason.INVALID_TIMESTAMP, f"timestamp {str(value)[:40]} is not in epoch milliseconds (13 digits)"
+        )
+    return EPOCH + value * MILLISECOND
