@@ -19,7 +19,7 @@ $(STAMP): requirements/dev.txt requirements/setup.txt scripts/setup
 	@touch $@
 
 run: $(STAMP) ## Start the whole service with live demo events; Ctrl-C stops it.
-	@exec $(BIN)/python manage.py run_dev
+	@exec $(BIN)/python -m analytics_project.stack
 
 test: $(STAMP) ## Run every test against the embedded services. ARGS="-k ledger" narrows.
 	@$(BIN)/python -m pytest $(ARGS)

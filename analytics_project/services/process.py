@@ -19,9 +19,7 @@ class User:
     gid: int
 
 
-def spawn(
-    command: Sequence[str], *, log: IO[bytes], folder: Path, user: User | None = None
-) -> psutil.Process:
+def spawn(command: Sequence[str], *, log: IO[bytes], folder: Path, user: User | None = None) -> psutil.Process:
     """Start a program in a session of its own, so that no Ctrl-C of a terminal reaches it."""
     child = subprocess.Popen(
         command,
@@ -39,7 +37,7 @@ def spawn(
 
 def run(command: Sequence[str], *, cwd: Path, user: User | None) -> subprocess.CompletedProcess[str]:
     """Run a program to its end and keep what it says."""
-    return subprocess.run(
+    done: subprocess.CompletedProcess[str] = subprocess.run(
         command,
         cwd=cwd,
         stdin=subprocess.DEVNULL,
@@ -48,6 +46,7 @@ def run(command: Sequence[str], *, cwd: Path, user: User | None) -> subprocess.C
         check=False,
         **run_as(user),  # type: ignore[call-overload]
     )
+    return done
 
 
 def run_as(user: User | None) -> dict[str, object]:

@@ -74,7 +74,7 @@ class Service(ABC):
         """Whom the server runs as, if not as whoever starts it."""
         return None
 
-    def settled(self, port: int) -> None:
+    def settled(self, port: int) -> None:  # noqa: B027 - only PostgreSQL has something to do
         """Called once, as soon as the server is ready."""
 
     def elsewhere(self) -> str | None:

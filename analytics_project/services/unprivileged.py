@@ -51,7 +51,9 @@ def home_of(programs: Path, folder: Path) -> Home:
 
 def can_enter(user: User, *folders: Path) -> bool:
     """Ask the system itself, since modes, ACLs and mounts all have a say."""
-    return all(run(["/bin/sh", "-c", 'cd "$0"', str(path)], cwd=Path("/"), user=user).returncode == 0 for path in folders)
+    return all(
+        run(["/bin/sh", "-c", 'cd "$0"', str(path)], cwd=Path("/"), user=user).returncode == 0 for path in folders
+    )
 
 
 def move_outside(programs: Path, folder: Path) -> tuple[Path, Path]:
