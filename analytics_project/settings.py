@@ -1,5 +1,6 @@
 """Django's settings, all derived from the typed configuration in `analytics_project.config`."""
 
+import os
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -14,6 +15,10 @@ try:
     CONFIG = load_config()
 except ConfigError as error:
     sys.exit(f"configuration: {error}")
+
+if _shared_metrics := os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+    # prometheus_client writes into it from the first instrument on, and does not make it.
+    Path(_shared_metrics).mkdir(parents=True, exist_ok=True)
 
 PRODUCTION = CONFIG.security.environment == "production"
 DEBUG = False
@@ -40,6 +45,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "analytics_project.lib.requests.RequestIdMiddleware",
+    "analytics_project.monitoring.requests.RequestFiguresMiddleware",
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -116,6 +122,7 @@ globals().update(celery_settings(f"{_redis}/{CONFIG.redis.db}"))
 REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["events.api.parsers.EventParser"],
     "DEFAULT_RENDERER_CLASSES": ["events.api.renderers.JSONRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "events.api.renderers.AlwaysJSON",
     "DEFAULT_AUTHENTICATION_CLASSES": [],
     "DEFAULT_PERMISSION_CLASSES": [],
     "UNAUTHENTICATED_USER": None,
