@@ -45,7 +45,8 @@ class Prepared:
     untimed: list[tuple[int, Envelope, datetime]] = field(default_factory=list)
 
     def days(self) -> set[date]:
-        return {date.fromisoformat(day) for day in {row.time[:10] for row in self.rows}}
+        timed = {date.fromisoformat(day) for day in {row.time[:10] for row in self.rows}}
+        return timed | {received.date() for _, _, received in self.untimed}
 
     def touched(self) -> set[tuple[str, str]]:
         """The (event_type, minute) of each row."""
