@@ -20,7 +20,11 @@ def add_arguments(parser: ArgumentParser) -> None:
         "stop": "end all; PostgreSQL's data stays",
     }
     parser.add_argument("action", choices=actions, help="; ".join(f"{name}: {text}" for name, text in actions.items()))
-    parser.add_argument("--name", default="dev", help="which instance (default: %(default)s; the tests use test)")
+    parser.add_argument(
+        "--name",
+        default="dev",
+        help="which instance (default: %(default)s; the tests use test; real: servers as in production)",
+    )
 
 
 def run(action: str, name: str, *, write: Write, progress: Write) -> int:

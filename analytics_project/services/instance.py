@@ -1,10 +1,18 @@
-"""An instance is the three services under one name: `dev` for people, `test` for the tests."""
+"""An instance is the three services under one name.
+
+`dev` is for people, `test` for the tests (without fsync); names that begin with `real` are made of
+the servers used in production instead of the embedded ones.
+"""
 
 from analytics_project.services.folder import Folder
 from analytics_project.services.kafka import Kafka
 from analytics_project.services.postgres import Postgres
+from analytics_project.services.real import ApacheKafka, DebianPostgres, DebianRedis
 from analytics_project.services.redis import Redis
 from analytics_project.services.service import Report, Service, Status
+
+EMBEDDED: tuple[type[Service], ...] = (Postgres, Redis, Kafka)
+REAL: tuple[type[Service], ...] = (DebianPostgres, DebianRedis, ApacheKafka)
 
 
 def silent(_: str) -> None:
@@ -16,7 +24,8 @@ class Instance:
 
     def __init__(self, name: str = "dev") -> None:
         self.folder = Folder(name)
-        self.services: list[Service] = [Postgres(self.folder), Redis(self.folder), Kafka(self.folder)]
+        kinds = REAL if name.startswith("real") else EMBEDDED
+        self.services = [kind(self.folder) for kind in kinds]
 
     def __getitem__(self, name: str) -> Service:
         return next(service for service in self.services if service.name == name)

