@@ -14,6 +14,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "analytics_project.settings")
 
 app = Celery("analytics_project")
 app.config_from_object("django.conf:settings", namespace="CELERY")
+# A child keeps its connection to PostgreSQL over many tasks. The fixup that reads this asks for
+# the full name, which a setting with the namespace's prefix would lose.
+app.conf["CELERY_DB_REUSE_MAX"] = 1000
 app.autodiscover_tasks()
 
 app.conf.beat_schedule = {

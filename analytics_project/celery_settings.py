@@ -8,13 +8,15 @@ from typing import Any
 
 from kombu import Queue
 
-VISIBILITY_TIMEOUT = 600
+# How long the tasks of a killed worker stay away. Longer than the longest task may take.
+VISIBILITY_TIMEOUT = 120
 
 
 def celery_settings(broker_url: str) -> dict[str, Any]:
     return {
         "CELERY_BROKER_URL": broker_url,
-        "CELERY_TASK_QUEUES": [Queue("ingest"), Queue("rollup"), Queue("maintenance")],
+        # Each with its own routing key: with Celery's default all three would get every message.
+        "CELERY_TASK_QUEUES": [Queue(name, routing_key=name) for name in ("ingest", "rollup", "maintenance")],
         "CELERY_TASK_DEFAULT_QUEUE": "maintenance",
         "CELERY_TASK_ROUTES": {
             "events.insert_batch": {"queue": "ingest"},

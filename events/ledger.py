@@ -29,6 +29,7 @@ class Progress:
     stretch: Stretch
     watermark: int
     stopped_reason: str
+    end_offset: int | None
 
 
 def _key(stretch: Stretch) -> list[object]:
@@ -74,6 +75,14 @@ def current(topic: str, partition: int) -> Progress | None:
     return next(iter(_progress("WHERE topic = %s AND kafka_partition = %s", [topic, partition])), None)
 
 
+def all_progress() -> list[Progress]:
+    """The newest stretch of every Kafka partition that was ever read, by topic and partition."""
+    newest: dict[tuple[str, int], Progress] = {}
+    for row in _progress("", []):
+        newest.setdefault((row.stretch.topic, row.stretch.partition), row)
+    return [newest[key] for key in sorted(newest)]
+
+
 def watermarks(stretches: Iterable[Stretch]) -> dict[Stretch, int]:
     """Where each stretch stands; one that has no entry is left out."""
     wanted = list(stretches)
@@ -87,11 +96,11 @@ def watermarks(stretches: Iterable[Stretch]) -> dict[Stretch, int]:
 def _progress(where: str, parameters: list[object]) -> list[Progress]:
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT topic, kafka_partition, topic_id, incarnation, {WATERMARK}, stopped_reason"
+            f"SELECT topic, kafka_partition, topic_id, incarnation, {WATERMARK}, stopped_reason, end_offset"
             f" FROM kafka_ledger {where} ORDER BY id DESC",
             parameters,
         )
-        return [Progress(Stretch(*row[:4]), row[4], row[5]) for row in cursor.fetchall()]
+        return [Progress(Stretch(*row[:4]), *row[4:]) for row in cursor.fetchall()]
 
 
 def note_ends(ends: dict[Stretch, int]) -> None:

@@ -1,11 +1,13 @@
 """The Celery tasks: each unpacks, calls one function and leaves."""
 
 import logging
+import time
 from datetime import UTC, datetime
 
 from celery import shared_task
+from celery.exceptions import Reject
 from django.conf import settings
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 
 from analytics_project.lib.locks import try_lock
 from analytics_project.lib.logs import context_id
@@ -18,7 +20,10 @@ MAINTENANCE_LOCK = 0xB25_0002
 
 @shared_task(name="events.insert_batch", serializer="msgpack")
 def insert_batch(packed: bytes) -> None:
-    """Store a batch of one Kafka partition. A failure leaves no trace and the consumer reads it again."""
+    """Store a batch of one Kafka partition. A failure leaves no trace and the consumer reads it again.
+
+    While PostgreSQL is away the batch goes back to the queue, slowly.
+    """
     batch = wire.unpack(packed)
     token = context_id.set(f"{batch.stretch.topic}/{batch.stretch.partition}/{batch.lo}-{batch.hi}")
     try:
@@ -26,6 +31,10 @@ def insert_batch(packed: bytes) -> None:
         logger.debug("Stored %d of %d records", figures.stored, figures.received)
     except UnknownStretch:
         logger.warning("Dropped a batch of a topic that this database does not know")
+    except (OperationalError, InterfaceError) as error:
+        logger.warning("Back to the queue: %s", str(error).strip())
+        time.sleep(1)
+        raise Reject(str(error), requeue=True) from error
     finally:
         context_id.reset(token)
 

@@ -1,0 +1,151 @@
+"""One Kafka partition as the consumer sees it: records in hand, batches under way, what is stored.
+
+Pure: time is passed in, so each rule can be tested without waiting.
+
+    watermark <= enqueued < = next_offset
+    stored       in Celery     in hand, here
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import NamedTuple
+
+from events.records import Stretch
+
+MAX_BATCH_BYTES = 1_000_000
+
+
+class Raw(NamedTuple):
+    """What we need of a Kafka record."""
+
+    offset: int
+    time: int
+    value: bytes | None
+
+
+class RawBatch(NamedTuple):
+    """Records that cover [lo, hi) of a stretch."""
+
+    stretch: Stretch
+    lo: int
+    hi: int
+    records: Sequence[Raw]
+
+
+@dataclass(frozen=True)
+class Policy:
+    """When a batch is full or old enough, when to pause reading, when to read again."""
+
+    batch_size: int
+    batch_timeout: timedelta
+    quiet_timeout: timedelta
+    max_in_flight: int
+    stall_timeout: timedelta
+
+
+@dataclass
+class PartitionReader:
+    """Reads one stretch from `watermark` on; the ledger is the one to say how far it is stored."""
+
+    stretch: Stretch
+    policy: Policy
+    watermark: int
+    now: float
+    enqueued: int = field(init=False)
+    next_offset: int = field(init=False)
+    records: list[Raw] = field(default_factory=list)
+    oldest_at: float = 0.0
+    progress_at: float = field(init=False)
+    received_at: float = field(init=False)
+    rereads: int = 0
+
+    def __post_init__(self) -> None:
+        self._start(self.watermark, self.now)
+
+    def _start(self, offset: int, now: float) -> None:
+        self.enqueued = self.next_offset = offset
+        self.records = []
+        self.progress_at = self.received_at = now
+
+    @property
+    def in_flight(self) -> int:
+        return self.enqueued - self.watermark
+
+    def add(self, records: Sequence[Raw], now: float) -> None:
+        """Take in records; those before the position (a second delivery) are passed over."""
+        fresh = [record for record in records if record.offset >= self.next_offset]
+        if not fresh:
+            return
+        if not self.records:
+            self.oldest_at = now
+        self.records += fresh
+        self.received_at = now
+        self.next_offset = fresh[-1].offset + 1
+
+    def due(self, now: float) -> bool:
+        """Whether to hand on a batch: full, too old, or nothing else under way to wait for."""
+        if not self.records:
+            return False
+        wait = self.policy.batch_timeout if self.in_flight else self.policy.quiet_timeout
+        age = timedelta(seconds=now - self.oldest_at)
+        return len(self.records) >= self.policy.batch_size or age >= wait
+
+    def peek(self) -> RawBatch:
+        """The next batch. It stays in hand until `taken`, so a refused hand-on loses nothing.
+
+        It starts where the last one ended, not at its first record: offsets that Kafka has
+        no record for (compaction, transactions) would stop the watermark for ever.
+        """
+        size, count = 0, 0
+        for record in self.records[: self.policy.batch_size]:
+            size += len(record.value or b"")
+            if count and size > MAX_BATCH_BYTES:
+                break
+            count += 1
+        records = self.records[:count]
+        return RawBatch(self.stretch, self.enqueued, records[-1].offset + 1, records)
+
+    def taken(self, batch: RawBatch, now: float) -> None:
+        if not self.in_flight:
+            self.progress_at = now
+        self.records = self.records[len(batch.records) :]
+        self.enqueued = batch.hi
+        self.oldest_at = now
+
+    def advance(self, watermark: int, now: float) -> None:
+        if watermark > self.watermark:
+            self.watermark = watermark
+            self.progress_at = now
+            self.rereads = 0
+        # Another consumer stored what we still hold: no harm, the ledger skips it.
+        if self.watermark > self.next_offset:
+            self._start(self.watermark, now)
+        self.enqueued = max(self.enqueued, self.watermark)
+
+    @property
+    def full(self) -> bool:
+        held = self.next_offset - self.enqueued
+        return self.in_flight + held >= self.policy.max_in_flight
+
+    @property
+    def drained(self) -> bool:
+        return self.next_offset - self.watermark <= self.policy.max_in_flight // 2
+
+    def stalled(self, now: float, *, queue_empty: bool, nothing_unacked: bool) -> bool:
+        """Whether batches under way are lost: no progress, and no task that could still make any.
+
+        A task that a dead worker holds counts as under way until Redis gives it out again, so
+        after four times the patience it is not waited for. Each reading in vain doubles the patience.
+        """
+        if not self.in_flight or not queue_empty:
+            return False
+        patience = self.policy.stall_timeout * 2 ** min(self.rereads, 6)
+        waited = timedelta(seconds=now - self.progress_at)
+        return waited >= (patience if nothing_unacked else 4 * patience)
+
+    def reread(self, now: float) -> int:
+        """Go back to the watermark; answers the offset to seek to."""
+        self.rereads += 1
+        self._start(self.watermark, now)
+        return self.watermark
