@@ -18,7 +18,9 @@ services = ExitStack()
 
 
 def report(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
+    """Tell how the start goes; pytest's own last line stays the last."""
+    if not line.endswith("stopped"):
+        sys.stderr.write(f"{line}\n")
 
 
 try:

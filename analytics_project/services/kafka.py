@@ -35,7 +35,8 @@ class Kafka(Service):
         ]
 
     def environment(self, port: int) -> dict[str, str]:
-        return {"KAFKA_BROKERS": f"{ports.HOST}:{port}"}
+        # It lets a joining member wait for half of its session timeout.
+        return {"KAFKA_BROKERS": f"{ports.HOST}:{port}", "KAFKA_SESSION_TIMEOUT": "6s"}
 
     def configured(self) -> str | None:
         return variable("KAFKA_BROKERS") or None

@@ -79,6 +79,9 @@ class ApacheKafka(Kafka):
         program = shutil.which("java") or "java"
         return [program, *options, "-Dlog4j2.level=WARN", "-cp", str(self.path / "jars" / "*")]
 
+    def environment(self, port: int) -> dict[str, str]:
+        return {"KAFKA_BROKERS": f"{ports.HOST}:{port}"}
+
     def ready(self, port: int) -> bool:
         """Its port opens before the broker serves, so ask it for its brokers."""
         if not super().ready(port):
