@@ -1,0 +1,5 @@
+from django.apps import AppConfig
+
+
+class CustomEventsConfig(AppConfig):
+    name = "custom_events"
