@@ -42,7 +42,7 @@ def write(
                     _clean(refused.error),
                     source.value,
                     *origin,
-                    record.offset,
+                    record.offset if stretch else None,
                     record.time,
                     record.value or b"",
                 )

@@ -3,13 +3,13 @@
 import re
 import uuid
 from datetime import datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
 import orjson
-from django.conf import settings
 
-from events.limits import check_limits
+from events.limits import Limits, check_limits
 from events.reasons import Reason
 from events.refusal import Refused
 from events.timestamps import parse_timestamp
@@ -49,21 +49,18 @@ class _Wire(msgspec.Struct):
 _decode = msgspec.json.Decoder(_Wire).decode
 
 
-def parse(value: bytes | None) -> Envelope:
+def parse(value: bytes | None, limits: Limits) -> Envelope:
     """Check one record completely, so that storing it cannot fail on its content.
 
     Other top-level keys than those of the envelope are not kept; `source`, `account_id` and
     `schema_version` become properties unless the event has properties of these names.
     """
-    limits = settings.CONFIG.analytics.ingestion
     if not value:
         raise Refused(Reason.EMPTY, "the record has no value")
-    if len(value) > limits.max_event_size:
-        raise Refused(Reason.TOO_LARGE, f"{len(value)} bytes; at most {limits.max_event_size}")
+    if len(value) > limits.event:
+        raise Refused(Reason.TOO_LARGE, f"{len(value)} bytes; at most {limits.event}")
     wire = _decode_wire(value)
-    check_limits(
-        value, max_string=limits.max_string_size, max_depth=limits.max_depth, max_keys=limits.max_keys
-    )
+    check_limits(value, limits)
     if wire.event_type is None:
         raise Refused(Reason.MISSING_EVENT_TYPE, "event_type is missing")
     if not 1 <= len(wire.event_type) <= MAX_NAME:
@@ -130,9 +127,30 @@ def _without_object(properties: bytes) -> bytes:
 
 
 def _with_extras(wire: _Wire, properties: bytes) -> bytes:
-    own = msgspec.json.decode(properties, type=dict[str, msgspec.Raw])
-    extras = {"source": wire.source, "account_id": wire.account_id, "schema_version": wire.schema_version}
-    for name, value in extras.items():
-        if value is not None and name not in own:
-            own[name] = msgspec.Raw(msgspec.json.encode(value))
-    return msgspec.json.encode(own)
+    """Put the envelope's own extras first. An object's text is not decoded for it."""
+    names, head = _extras(wire.source, wire.account_id, wire.schema_version)
+    if any(name in properties for name in names):
+        # Perhaps a property of this name, perhaps only a text.
+        own = msgspec.json.decode(properties, type=dict[str, msgspec.Raw])
+        missing = {
+            name: None if name in own else getattr(wire, name)
+            for name in ("source", "account_id", "schema_version")
+        }
+        names, head = _extras(**missing)
+        if not names:
+            return properties
+    rest = properties[1:]
+    return head + rest if rest.lstrip().startswith(b"}") else head + b"," + rest
+
+
+@lru_cache(maxsize=5000)
+def _extras(
+    source: str | None, account_id: str | int | None, schema_version: str | int | None
+) -> tuple[tuple[bytes, ...], bytes]:
+    """The quoted names of those that are given, and the beginning of an object that has them."""
+    given = {
+        name: value
+        for name, value in (("source", source), ("account_id", account_id), ("schema_version", schema_version))
+        if value is not None
+    }
+    return tuple(b'"%s"' % name.encode() for name in given), msgspec.json.encode(given)[:-1]

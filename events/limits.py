@@ -6,8 +6,12 @@ events have none of these, and a few scans of the bytes can say so; only the oth
 """
 
 import json
+import re
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
+
+from django.conf import settings
 
 from events.reasons import Reason
 from events.refusal import Refused
@@ -15,25 +19,45 @@ from events.refusal import Refused
 MAX_INTEGER = 2**63 - 1
 MIN_EXPONENT = -400  # below the smallest double; 1e-16000 would be stored as 16,000 digits
 
-# Digits become 0 and E becomes e, so that one search finds any long or far-off number.
-_SHAPE = bytes.maketrans(b"123456789E", b"000000000e")
+# Digits become 0, E becomes e and { becomes [, so that one search finds any long or far-off
+# number and one count all that opens.
+_SHAPE = bytes.maketrans(b"123456789E{", b"000000000e[")
+_SHORTEST_PAIR = 5  # bytes of a key with its value and a comma: "":0,
 _LONG_NUMBER = b"0" * 19
 _SMALL_NUMBER = b"0e-000"
+# The same in the place of a number, which UUIDs and other strings seldom are.
+_ODD_NUMBER = re.compile(rb"[:\[,\s]-?(?:\d{19}|\d[\d.]*[eE]-\d{3})")
 _NUL = b"\\u0000"
 
 
-def check_limits(raw: bytes, *, max_string: int, max_depth: int, max_keys: int) -> None:
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Sizes in bytes as sent; looked up once a batch, since each look-up costs more than a check."""
+
+    event: int
+    string: int
+    depth: int
+    keys: int
+
+    @classmethod
+    def configured(cls) -> "Limits":
+        ingestion = settings.CONFIG.analytics.ingestion
+        return cls(
+            ingestion.max_event_size, ingestion.max_string_size, ingestion.max_depth, ingestion.max_keys
+        )
+
+
+def check_limits(raw: bytes, limits: Limits) -> None:
     """Raise Refused if the JSON text `raw` breaks a limit."""
     shape = raw.translate(_SHAPE)
     if (
-        _NUL in raw
-        or _LONG_NUMBER in shape
-        or _SMALL_NUMBER in shape
-        or len(raw) > max_string
-        or raw.count(b"{") + raw.count(b"[") > max_depth
-        or raw.count(b":") > max_keys
+        ((_LONG_NUMBER in shape or _SMALL_NUMBER in shape) and _ODD_NUMBER.search(raw))
+        or _NUL in raw
+        or len(raw) > limits.string
+        or (len(raw) > limits.keys * _SHORTEST_PAIR and raw.count(b":") > limits.keys)
+        or shape.count(b"[") > limits.depth
     ):
-        _walk(_parse(raw), depth=1, max_string=max_string, max_depth=max_depth, max_keys=max_keys)
+        _walk(_parse(raw), limits, depth=1)
 
 
 def _parse(raw: bytes) -> Any:
@@ -55,19 +79,19 @@ def _check_float(text: str) -> float:
     return 0.0
 
 
-def _walk(value: Any, *, depth: int, max_string: int, max_depth: int, max_keys: int) -> None:
+def _walk(value: Any, limits: Limits, depth: int) -> None:
     if isinstance(value, str):
-        _check_string(value, max_string)
+        _check_string(value, limits.string)
     elif isinstance(value, (dict, list)):
-        if depth > max_depth:
-            raise Refused(Reason.TOO_DEEP, f"nested deeper than {max_depth}")
+        if depth > limits.depth:
+            raise Refused(Reason.TOO_DEEP, f"nested deeper than {limits.depth}")
         if isinstance(value, dict):
-            if len(value) > max_keys:
-                raise Refused(Reason.TOO_MANY_KEYS, f"an object with {len(value)} keys; at most {max_keys}")
+            if len(value) > limits.keys:
+                raise Refused(Reason.TOO_MANY_KEYS, f"an object with {len(value)} keys; at most {limits.keys}")
             for key in value:
-                _check_string(key, max_string)
+                _check_string(key, limits.string)
         for item in value.values() if isinstance(value, dict) else value:
-            _walk(item, depth=depth + 1, max_string=max_string, max_depth=max_depth, max_keys=max_keys)
+            _walk(item, limits, depth + 1)
 
 
 def _check_string(text: str, max_string: int) -> None:

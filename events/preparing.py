@@ -8,8 +8,9 @@ from django.conf import settings
 
 from events.copying import Row
 from events.envelope import Envelope, parse
+from events.limits import Limits
 from events.reasons import Reason
-from events.records import Record
+from events.records import Record, Stretch
 from events.refusal import Refused
 
 
@@ -53,37 +54,34 @@ class Prepared:
         return {(row.event_type, row.time[:16]) for row in self.rows}
 
 
-def prepare(records: Sequence[Record]) -> Prepared:
+def prepare(records: Sequence[Record], stretch: Stretch | None = None) -> Prepared:
     """Decode and check each record on its own; one bad record costs no other."""
-    window = Window.now()
+    window, limits = Window.now(), Limits.configured()
     prepared = Prepared()
     rows, refusals = prepared.rows, prepared.refusals
     for index, record in enumerate(records):
         try:
-            envelope = parse(record.value)
+            envelope = parse(record.value, limits)
             timestamp = envelope.timestamp
             if timestamp is None:
-                if envelope.id is not None:
-                    prepared.untimed.append((index, envelope, record.time))
-                    continue
                 timestamp = record.time
+                if envelope.id is not None:
+                    prepared.untimed.append((index, envelope, timestamp))
+                    continue
             window.check(timestamp)
-            rows.append(row_of(index, envelope, timestamp, record.id))
+            rows.append(row_of(index, envelope, timestamp, record, stretch))
         except Refused as refused:
             refusals[index] = refused
     rows.sort()
     return prepared
 
 
-def row_of(index: int, envelope: Envelope, timestamp: datetime, fallback_id: str) -> Row:
-    return Row(
-        timestamp.isoformat(),
-        envelope.id or fallback_id,
-        index,
-        envelope.event_type,
-        envelope.user_id,
-        envelope.session_id,
-        envelope.properties,
-    )
-
-
+def row_of(
+    index: int, envelope: Envelope, timestamp: datetime, record: Record, stretch: Stretch | None
+) -> Row:
+    _, id_, event_type, user_id, session_id, properties = envelope
+    if id_ is None:
+        id_ = record.id or (stretch.record_id(record.offset) if stretch else None)
+    if id_ is None:
+        raise ValueError("a record without an offset must bring an id")
+    return Row(timestamp.isoformat(), id_, index, event_type, user_id, session_id, properties)

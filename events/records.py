@@ -1,7 +1,7 @@
 """What the write path takes in: raw records, and where they came from."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID, uuid5
 
@@ -9,12 +9,19 @@ from access.models import DEFAULT_PROJECT_ID
 
 
 class Record(NamedTuple):
-    """Bytes as they came, with the time and the id that serve when the event has none of its own."""
+    """Bytes as they came. `time_ms` is Kafka's record time or when the request came, in epoch ms.
+
+    `id` is for an event that has none of its own; where it is None, the offset gives one.
+    """
 
     value: bytes | None
-    time: datetime
-    id: str
-    offset: int | None = None
+    time_ms: int
+    offset: int = -1
+    id: str | None = None
+
+    @property
+    def time(self) -> datetime:
+        return datetime.fromtimestamp(self.time_ms / 1000, UTC)
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,4 +64,5 @@ def _record(letter: DeadLetter) -> Record:
     else:
         stretch = Stretch(letter.topic, letter.kafka_partition or 0, letter.topic_id, letter.incarnation or 0)
         fallback = stretch.record_id(letter.kafka_offset)
-    return Record(bytes(letter.raw), letter.record_timestamp, fallback, letter.kafka_offset)
+    time_ms = round(letter.record_timestamp.timestamp() * 1000)
+    return Record(bytes(letter.raw), time_ms, id=fallback)

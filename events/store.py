@@ -8,7 +8,6 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
 import uuid_utils
 from django.db import connection, transaction
@@ -79,8 +78,8 @@ def store_kafka(batch: KafkaBatch) -> Figures:
 
 def store_http(bodies: Sequence[bytes], *, project_id: int = DEFAULT_PROJECT_ID) -> list[Outcome]:
     """Store raw JSON objects in one transaction; the answer means durable."""
-    now = datetime.now(UTC)
-    records = [Record(body, now, str(uuid_utils.uuid7())) for body in bodies]
+    now = time.time_ns() // 1_000_000
+    records = [Record(body, now, id=str(uuid_utils.uuid7())) for body in bodies]
     return _store(records, Origin(Source.HTTP, project_id)).outcomes(len(records))
 
 
@@ -92,7 +91,7 @@ def store_replayed(records: Sequence[Record], *, project_id: int) -> list[Outcom
 
 def _store(records: Sequence[Record], origin: Origin, batch: KafkaBatch | None = None) -> Stored:
     started = time.perf_counter()
-    prepared = prepare(records)
+    prepared = prepare(records, origin.stretch)
     partitions.ensure(prepared.days())
     try:
         stored = _commit(records, prepared, origin, batch, started)
@@ -117,7 +116,7 @@ def _commit(
         if batch is not None:
             todo = ledger.claim(batch.stretch, batch.lo, batch.hi)
             prepared, redelivered = _only(prepared, records, todo)
-        prepared = _give_times(prepared, records, origin.project_id)
+        prepared = _give_times(prepared, records, origin)
         written = copying.write(prepared.rows, origin.project_id)
         written.refusals |= prepared.refusals
         marks.mark(prepared.touched(), origin.project_id)
@@ -150,13 +149,13 @@ def _only(prepared: Prepared, records: Sequence[Record], todo: Int8Multirange) -
     return cut, len(records) - len(keep)
 
 
-def _give_times(prepared: Prepared, records: Sequence[Record], project_id: int) -> Prepared:
+def _give_times(prepared: Prepared, records: Sequence[Record], origin: Origin) -> Prepared:
     """Rows for the events without a timestamp, which only the database can date."""
     if not prepared.untimed:
         return prepared
     window = Window.now()
     wanted = [(envelope.id, received) for _, envelope, received in prepared.untimed if envelope.id]
-    times = assigned.assign(wanted, project_id)
+    times = assigned.assign(wanted, origin.project_id)
     rows, refusals = list(prepared.rows), dict(prepared.refusals)
     for index, envelope, received in prepared.untimed:
         timestamp = times.get(envelope.id or "", received)
@@ -165,7 +164,7 @@ def _give_times(prepared: Prepared, records: Sequence[Record], project_id: int) 
         except Refused as refused:
             refusals[index] = refused
             continue
-        rows.append(row_of(index, envelope, timestamp, records[index].id))
+        rows.append(row_of(index, envelope, timestamp, records[index], origin.stretch))
     days = replace(prepared, rows=rows, refusals=refusals, untimed=[])
     days.rows.sort()
     return days

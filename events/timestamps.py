@@ -28,7 +28,8 @@ def parse_timestamp(value: str | int) -> datetime:
     if match[1] == "60":
         value = LEAP_SECOND.sub(":59.999999", value, count=1)
     try:
-        return datetime.fromisoformat(value.upper()).astimezone(UTC)
+        moment = datetime.fromisoformat(value.upper())
+        return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise Refused(Reason.INVALID_TIMESTAMP, f"timestamp {value[:64]!r}: {error}") from None
 
