@@ -64,6 +64,10 @@ class Postgres(Service):
         super().prepare(report)
         home = self.home()
         if home.data.exists():
+            if not self.password():
+                raise ServiceError(
+                    f"{self.title}: the password of {home.data} is lost; remove that folder to start anew"
+                )
             return
         report(f"{self.title}: creating the database cluster")
         self.folder.write(self.name, password=secrets.token_urlsafe(16))

@@ -7,6 +7,7 @@ surprise, so programs and data are then kept in /var/lib/b25-analytics instead.
 import hashlib
 import os
 import pwd
+import secrets
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,34 +45,43 @@ def home_of(programs: Path, folder: Path) -> Home:
     entry = pwd.getpwnam("nobody")
     user = User(entry.pw_uid, entry.pw_gid)
     folder.mkdir(parents=True, exist_ok=True)
-    if not can_enter(user, programs / "bin", programs / "lib", folder):
+    if not can_use(user, programs, folder):
         programs, folder = move_outside(programs, folder)
     return Home(programs, folder / "data", user)
 
 
-def can_enter(user: User, *folders: Path) -> bool:
-    """Ask the system itself, since modes, ACLs and mounts all have a say."""
-    return all(
-        run(["/bin/sh", "-c", 'cd "$0"', str(path)], cwd=Path("/"), user=user).returncode == 0 for path in folders
-    )
+def can_use(user: User, programs: Path, folder: Path) -> bool:
+    """Ask the system itself, since modes, ACLs, mounts and libraries all have a say."""
+    script = '"$0" --version && cd "$1"'
+    command = ["/bin/sh", "-c", script, str(programs / "bin" / "postgres"), str(folder)]
+    return run(command, cwd=Path("/"), user=user).returncode == 0
 
 
 def move_outside(programs: Path, folder: Path) -> tuple[Path, Path]:
     """Copy the programs, once for each version, and make a folder for the data of this one instance."""
-    copy = OUTSIDE / f"programs-{digest(programs.resolve())}"
+    package = programs.parent
+    copy = OUTSIDE / f"programs-{hashlib.sha256(str(programs.resolve()).encode()).hexdigest()[:12]}"
     if not copy.exists():
         draft = copy.with_suffix(f".{os.getpid()}")
-        shutil.copytree(programs, draft, symlinks=True)
-        for path in (draft, *draft.rglob("*")):
-            if not path.is_symlink():
-                path.chmod(path.stat().st_mode | (0o055 if path.is_dir() else 0o044 | path.stat().st_mode >> 6 & 0o011))
+        # The programs look for their libraries where the wheel puts them: beside the package.
+        for part in (Path(package.name, programs.name), Path(f"{package.name}.libs")):
+            shutil.copytree(package.parent / part, draft / part, symlinks=True)
+        open_for_all(draft)
         draft.replace(copy)
-    data = OUTSIDE / digest(folder.resolve())
+    # Named by a file in the folder, not by its path: who removes `.services` begins anew.
+    marker = folder / "outside"
+    if not marker.exists():
+        marker.write_text(secrets.token_hex(6))
+    data = OUTSIDE / marker.read_text()
     data.mkdir(parents=True, exist_ok=True)
     OUTSIDE.chmod(0o755)
     data.chmod(0o755)
-    return copy, data
+    return copy / package.name / programs.name, data
 
 
-def digest(path: Path) -> str:
-    return hashlib.sha256(str(path).encode()).hexdigest()[:12]
+def open_for_all(folder: Path) -> None:
+    """Let everybody read, enter and run what the owner may."""
+    for path in (folder, *folder.rglob("*")):
+        if not path.is_symlink():
+            mode = path.stat().st_mode
+            path.chmod(mode | (mode & 0o500) >> 3 | (mode & 0o500) >> 6)
