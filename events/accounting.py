@@ -75,10 +75,9 @@ FROM taken GROUP BY 1, 2, 3, 4, 5
 def record(figures: Figures, source: Source, project_id: int, stretch: Stretch | None) -> None:
     """Write down a batch, within its transaction."""
     topic, partition = (stretch.topic, stretch.partition) if stretch else (None, None)
-    values = [project_id, source.value, topic, partition, figures.received, figures.stored]
-    values += [figures.duplicates, figures.refused, figures.redelivered, figures.seconds * 1000]
+    counts = (figures.received, figures.stored, figures.duplicates, figures.refused, figures.redelivered)
     with connection.cursor() as cursor:
-        cursor.execute(INSERT, values)
+        cursor.execute(INSERT, (project_id, source.value, topic, partition, *counts, figures.seconds * 1000))
 
 
 def report(start: datetime, end: datetime) -> list[ReportLine]:

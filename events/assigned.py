@@ -29,6 +29,7 @@ def assign(wanted: Sequence[tuple[str, datetime]], project_id: int) -> dict[str,
 
 def forget_older_than(age: timedelta) -> int:
     """Drop what no accepted retry can ask for any more."""
+    statement = 'DELETE FROM assigned_timestamps WHERE "timestamp" < now() - make_interval(secs => %s)'
     with connection.cursor() as cursor:
-        cursor.execute('DELETE FROM assigned_timestamps WHERE "timestamp" < now() - %s', [age])
+        cursor.execute(statement, [age.total_seconds()])
         return int(cursor.rowcount)

@@ -43,13 +43,13 @@ ROW_ERRORS = (errors.DataError, errors.IntegrityError, errors.ProgramLimitExceed
 class Row(NamedTuple):
     """An event ready for COPY. It begins with the key, so that sorting rows sorts by key.
 
-    `time` is ISO 8601 in UTC. `index` is the place in the batch: it tells rows of equal key
+    `time` is ISO 8601 in UTC. `place` is where it stands in the batch: it tells rows of equal key
     apart, the first of which is the one to store.
     """
 
     time: str
     id: str
-    index: int
+    place: int
     event_type: str
     user_id: str | None
     session_id: str | None
@@ -99,7 +99,7 @@ def _halve(rows: Sequence[Row], project_id: int, error: psycopg.Error) -> Writte
     if isinstance(error, errors.CheckViolation) and error.diag.constraint_name is None:
         raise MissingPartition(str(error)) from error
     if len(rows) == 1:
-        return Written(refusals={rows[0].index: Refused(Reason.STORAGE_REFUSED, str(error))})
+        return Written(refusals={rows[0].place: Refused(Reason.STORAGE_REFUSED, str(error))})
     middle = len(rows) // 2
     return write(rows[:middle], project_id).add(write(rows[middle:], project_id))
 
@@ -109,7 +109,7 @@ def _write_staged(rows: Sequence[Row], project_id: int) -> Written:
     database = connection.connection
     database.execute(STAGE)
     database.execute("DELETE FROM staged_events")
-    _copy(COPY_STAGED, [_line(row, project_id) + b"\t%d" % row.index for row in firsts])
+    _copy(COPY_STAGED, [_line(row, project_id) + b"\t%d" % row.place for row in firsts])
     stored = set(database.execute(INSERT_STAGED).fetchall())
     for index, timestamp, id_, same in database.execute(COMPARE_STAGED).fetchall():
         if (timestamp, id_) in stored:
@@ -130,9 +130,9 @@ def _split_repeats(rows: Sequence[Row]) -> tuple[list[Row], Written]:
         if first is row:
             continue
         if row[3:] == first[3:]:
-            written.duplicates.add(row.index)
+            written.duplicates.add(row.place)
         else:
-            written.refusals[row.index] = conflict()
+            written.refusals[row.place] = conflict()
     return list(firsts.values()), written
 
 

@@ -22,9 +22,7 @@ class DeadRecord(NamedTuple):
     refused: Refused
 
 
-def write(
-    dead: Sequence[DeadRecord], *, project_id: int, source: Source, stretch: Stretch | None = None
-) -> None:
+def write(dead: Sequence[DeadRecord], *, project_id: int, source: Source, stretch: Stretch | None = None) -> None:
     """Append dead letters, within the transaction that stores their batch."""
     if not dead:
         return

@@ -133,8 +133,7 @@ def _with_extras(wire: _Wire, properties: bytes) -> bytes:
         # Perhaps a property of this name, perhaps only a text.
         own = msgspec.json.decode(properties, type=dict[str, msgspec.Raw])
         missing = {
-            name: None if name in own else getattr(wire, name)
-            for name in ("source", "account_id", "schema_version")
+            name: None if name in own else getattr(wire, name) for name in ("source", "account_id", "schema_version")
         }
         names, head = _extras(**missing)
         if not names:

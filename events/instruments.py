@@ -19,9 +19,7 @@ QUERY_DURATION = Histogram(
 )
 CACHE_HITS = Counter("analytics_cache_hits", "Answers found in the cache", ["cache"])
 CACHE_MISSES = Counter("analytics_cache_misses", "Answers not found in the cache", ["cache"])
-ACTIVE_CONNECTIONS = Gauge(
-    "analytics_active_connections", "HTTP requests in progress", multiprocess_mode="livesum"
-)
+ACTIVE_CONNECTIONS = Gauge("analytics_active_connections", "HTTP requests in progress", multiprocess_mode="livesum")
 RECORDS_IN_FLIGHT = Gauge(
     "analytics_records_in_flight",
     "Kafka records read and not yet stored",

@@ -5,8 +5,9 @@ them to `done` in the transaction that stores its events. A range that is done i
 one that is partly done is cut, so a batch may be delivered any number of times, in any cut.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from django.db import connection
 from psycopg.types.multirange import Int8Multirange
@@ -32,8 +33,8 @@ class Progress:
     end_offset: int | None
 
 
-def _key(stretch: Stretch) -> list[object]:
-    return [stretch.topic, stretch.partition, stretch.topic_id, stretch.incarnation]
+def _key(stretch: Stretch) -> tuple[str, int, UUID, int]:
+    return stretch.topic, stretch.partition, stretch.topic_id, stretch.incarnation
 
 
 def claim(stretch: Stretch, lo: int, hi: int) -> Int8Multirange:
@@ -54,8 +55,7 @@ def complete(stretch: Stretch, lo: int, hi: int) -> None:
     """Add [lo, hi) to what is done, in the transaction that claimed it."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE kafka_ledger SET done = done + int8multirange(int8range(%s, %s)), updated_at = now()"
-            f" WHERE {KEY}",
+            f"UPDATE kafka_ledger SET done = done + int8multirange(int8range(%s, %s)), updated_at = now() WHERE {KEY}",
             [lo, hi, *_key(stretch)],
         )
 
@@ -93,7 +93,7 @@ def watermarks(stretches: Iterable[Stretch]) -> dict[Stretch, int]:
     return {row.stretch: row.watermark for row in rows if row.stretch in set(wanted)}
 
 
-def _progress(where: str, parameters: list[object]) -> list[Progress]:
+def _progress(where: str, parameters: Sequence[str | int | list[str]]) -> list[Progress]:
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT topic, kafka_partition, topic_id, incarnation, {WATERMARK}, stopped_reason, end_offset"

@@ -8,7 +8,7 @@ events have none of these, and a few scans of the bytes can say so; only the oth
 import json
 import re
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django.conf import settings
@@ -42,9 +42,7 @@ class Limits:
     @classmethod
     def configured(cls) -> "Limits":
         ingestion = settings.CONFIG.analytics.ingestion
-        return cls(
-            ingestion.max_event_size, ingestion.max_string_size, ingestion.max_depth, ingestion.max_keys
-        )
+        return cls(ingestion.max_event_size, ingestion.max_string_size, ingestion.max_depth, ingestion.max_keys)
 
 
 def check_limits(raw: bytes, limits: Limits) -> None:
@@ -74,7 +72,11 @@ def _check_integer(text: str) -> int:
 
 
 def _check_float(text: str) -> float:
-    if Decimal(text) and Decimal(text).adjusted() < MIN_EXPONENT:
+    try:
+        tiny = Decimal(text).adjusted() < MIN_EXPONENT
+    except InvalidOperation:  # an exponent of twenty digits
+        tiny = True
+    if tiny:
         raise Refused(Reason.NUMBER_OUT_OF_RANGE, f"number {text[:40]} is too close to zero")
     return 0.0
 

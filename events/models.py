@@ -121,9 +121,7 @@ class DeadLetter(models.Model):
             # The admin's list and the report by reason look at the newest first.
             models.Index(fields=["created_at"], name="dead_letters_time"),
             # What is still open, which is what an operator asks for and the gauge counts.
-            models.Index(
-                fields=["reason", "id"], name="dead_letters_open", condition=models.Q(replayed_at=None)
-            ),
+            models.Index(fields=["reason", "id"], name="dead_letters_open", condition=models.Q(replayed_at=None)),
         ]
 
     def __str__(self) -> str:

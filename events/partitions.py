@@ -42,7 +42,8 @@ def name_of(day: date) -> str:
 
 
 def day_of(name: str) -> date:
-    return datetime.strptime(name, "events_y%Ym%md%d").date()
+    year, month, day = name.removeprefix("events_y").replace("m", "-").replace("d", "-").split("-")
+    return date(int(year), int(month), int(day))
 
 
 def bounds_of(day: date) -> tuple[datetime, datetime]:

@@ -25,9 +25,7 @@ class Window:
     def now(cls) -> "Window":
         now = datetime.now(UTC)
         analytics = settings.CONFIG.analytics
-        return cls(
-            oldest=now - analytics.retention.raw_events, newest=now + analytics.ingestion.max_clock_skew
-        )
+        return cls(oldest=now - analytics.retention.raw_events, newest=now + analytics.ingestion.max_clock_skew)
 
     def check(self, timestamp: datetime) -> None:
         if timestamp < self.oldest:
@@ -76,9 +74,7 @@ def prepare(records: Sequence[Record], stretch: Stretch | None = None) -> Prepar
     return prepared
 
 
-def row_of(
-    index: int, envelope: Envelope, timestamp: datetime, record: Record, stretch: Stretch | None
-) -> Row:
+def row_of(index: int, envelope: Envelope, timestamp: datetime, record: Record, stretch: Stretch | None) -> Row:
     _, id_, event_type, user_id, session_id, properties = envelope
     if id_ is None:
         id_ = record.id or (stretch.record_id(record.offset) if stretch else None)

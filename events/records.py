@@ -1,11 +1,14 @@
 """What the write path takes in: raw records, and where they came from."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID, uuid5
 
 from access.models import DEFAULT_PROJECT_ID
+from events.timestamps import EPOCH, MILLISECOND
+
+LAST_MS = 253_402_300_799_999  # the end of the year 9999
 
 
 class Record(NamedTuple):
@@ -21,7 +24,8 @@ class Record(NamedTuple):
 
     @property
     def time(self) -> datetime:
-        return datetime.fromtimestamp(self.time_ms / 1000, UTC)
+        """Kafka takes any 64-bit number as a time; one that no calendar has becomes the nearest."""
+        return EPOCH + min(max(self.time_ms, 0), LAST_MS) * MILLISECOND
 
 
 @dataclass(frozen=True, slots=True)

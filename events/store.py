@@ -59,8 +59,8 @@ class Stored:
         """One outcome for each of the `count` records, in their order."""
         outcomes: list[Outcome] = [Outcome("refused")] * count
         for row in self.prepared.rows:
-            status = "duplicate" if row.index in self.written.duplicates else "stored"
-            outcomes[row.index] = Outcome(status, row.id, row.time)
+            status = "duplicate" if row.place in self.written.duplicates else "stored"
+            outcomes[row.place] = Outcome(status, row.id, row.time)
         for index, refused in self.written.refusals.items():
             outcomes[index] = Outcome("refused", reason=refused.reason.value, detail=refused.error)
         return outcomes
@@ -142,7 +142,7 @@ def _only(prepared: Prepared, records: Sequence[Record], todo: Int8Multirange) -
         return prepared, 0
     keep = {i for i, record in enumerate(records) if any(record.offset in part for part in todo)}
     cut = Prepared(
-        rows=[row for row in prepared.rows if row.index in keep],
+        rows=[row for row in prepared.rows if row.place in keep],
         refusals={index: refused for index, refused in prepared.refusals.items() if index in keep},
         untimed=[item for item in prepared.untimed if item[0] in keep],
     )

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from events.reasons import Reason
 from events.refusal import Refused
 
-RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:(\d\d)(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:[0-5]\d:(\d\d)(\.\d+)?([Zz]|[+-]\d\d:[0-5]\d)", re.ASCII)
 LEAP_SECOND = re.compile(r":60(\.\d+)?")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
@@ -36,7 +36,5 @@ def parse_timestamp(value: str | int) -> datetime:
 
 def from_epoch_ms(value: int) -> datetime:
     if value not in EPOCH_MS:
-        raise Refused(
-            Reason.INVALID_TIMESTAMP, f"timestamp {str(value)[:40]} is not in epoch milliseconds (13 digits)"
-        )
+        raise Refused(Reason.INVALID_TIMESTAMP, f"timestamp {str(value)[:40]} is not in epoch milliseconds (13 digits)")
     return EPOCH + value * MILLISECOND

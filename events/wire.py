@@ -31,9 +31,7 @@ _decoder = msgspec.msgpack.Decoder(_Packed)
 _compressor = zstandard.ZstdCompressor(level=1)
 
 
-def pack(
-    stretch: Stretch, lo: int, hi: int, offsets: list[int], times: list[int], values: list[bytes | None]
-) -> bytes:
+def pack(stretch: Stretch, lo: int, hi: int, offsets: list[int], times: list[int], values: list[bytes | None]) -> bytes:
     """`times` are Kafka's record timestamps in epoch milliseconds."""
     packed = _Packed(
         stretch.topic, stretch.partition, stretch.topic_id, stretch.incarnation, lo, hi, offsets, times, values

@@ -68,32 +68,32 @@ class Kafka(Section, env_prefix="KAFKA_"):
 
 class Ingestion(Section, env_prefix="INGESTION_"):
     batch_size: Annotated[int, Field(ge=1, le=10_000)] = 1000
-    batch_timeout: Annotated[
-        Duration, Field(description="a record waits this long at most for its batch to fill")
-    ] = timedelta(seconds=5)
-    quiet_timeout: Annotated[
-        Duration, Field(description="the same while nothing is in flight: a quiet stream")
-    ] = timedelta(milliseconds=100)
+    batch_timeout: Annotated[Duration, Field(description="a record waits this long at most for its batch to fill")] = (
+        timedelta(seconds=5)
+    )
+    quiet_timeout: Annotated[Duration, Field(description="the same while nothing is in flight: a quiet stream")] = (
+        timedelta(milliseconds=100)
+    )
     max_in_flight: Annotated[
         int, Field(ge=1, description="records of one Kafka partition enqueued and not yet stored")
     ] = 20_000
-    stall_timeout: Annotated[
-        Duration, Field(description="no progress for so long and nothing queued: read again")
-    ] = timedelta(seconds=5)
+    stall_timeout: Annotated[Duration, Field(description="no progress for so long and nothing queued: read again")] = (
+        timedelta(seconds=5)
+    )
     max_event_size: Annotated[int, Field(ge=256, le=1_048_576, description="bytes")] = 65_536
     max_string_size: Annotated[int, Field(ge=16, description="bytes, as sent")] = 8192
     max_depth: Annotated[int, Field(ge=1, le=256)] = 32
     max_keys: Annotated[int, Field(ge=1, description="keys of one JSON object")] = 256
     max_batch_events: Annotated[int, Field(ge=1, description="events in one HTTP batch")] = 1000
-    max_clock_skew: Annotated[
-        Duration, Field(description="how far in the future an event may lie")
-    ] = timedelta(hours=1)
+    max_clock_skew: Annotated[Duration, Field(description="how far in the future an event may lie")] = timedelta(
+        hours=1
+    )
 
 
 class Aggregation(Section, env_prefix="AGGREGATION_"):
-    compact_above: Annotated[
-        int, Field(ge=100, description="marks and batch rows are compacted above this number")
-    ] = 5000
+    compact_above: Annotated[int, Field(ge=100, description="marks and batch rows are compacted above this number")] = (
+        5000
+    )
 
 
 class Retention(Section, env_prefix="RETENTION_"):

@@ -110,15 +110,11 @@ class KafkaClient:
     def topic_ids(self, topics: Iterable[str]) -> dict[str, UUID]:
         """The id of each topic that exists."""
         described = self._admin.describe_topics(sorted(set(topics)))
-        return {
-            topic["name"]: UUID(str(topic["topic_id"])) for topic in described if not topic["error_code"]
-        }
+        return {topic["name"]: UUID(str(topic["topic_id"])) for topic in described if not topic["error_code"]}
 
     def show_progress(self, watermarks: Mapping[TopicPartition, int]) -> None:
         """Commit to Kafka for lag tools to see. Nobody reads it back, so a failure is only told."""
-        offsets = {
-            partition: OffsetAndMetadata(offset, "", -1) for partition, offset in watermarks.items()
-        }
+        offsets = {partition: OffsetAndMetadata(offset, "", -1) for partition, offset in watermarks.items()}
         if offsets:
             self._consumer.commit_async(offsets, callback=_tell_failure)
 

@@ -39,9 +39,7 @@ class QueueState:
     def __init__(self) -> None:
         prefix = settings.CELERY_BROKER_TRANSPORT_OPTIONS["global_keyprefix"]
         self._queue, self._unacked = f"{prefix}ingest", f"{prefix}unacked"
-        self._redis = Redis.from_url(
-            settings.CELERY_BROKER_URL, socket_timeout=2, socket_connect_timeout=2
-        )
+        self._redis = Redis.from_url(settings.CELERY_BROKER_URL, socket_timeout=2, socket_connect_timeout=2)
 
     def waiting(self) -> tuple[int, int]:
         """How many batches are queued, and how many tasks of any queue are with workers.
@@ -49,6 +47,6 @@ class QueueState:
         Raises QueueAway.
         """
         try:
-            return int(self._redis.llen(self._queue)), int(self._redis.hlen(self._unacked))  # type: ignore[arg-type]
+            return int(self._redis.llen(self._queue)), int(self._redis.hlen(self._unacked))
         except RedisError as error:
             raise QueueAway(str(error)) from error

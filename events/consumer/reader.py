@@ -140,9 +140,10 @@ class PartitionReader:
         """
         if not self.in_flight or not queue_empty:
             return False
-        patience = self.policy.stall_timeout * 2 ** min(self.rereads, 6)
-        waited = timedelta(seconds=now - self.progress_at)
-        return waited >= (patience if nothing_unacked else 4 * patience)
+        patience: timedelta = self.policy.stall_timeout * (1 << min(self.rereads, 6))
+        if not nothing_unacked:
+            patience *= 4
+        return timedelta(seconds=now - self.progress_at) >= patience
 
     def reread(self, now: float) -> int:
         """Go back to the watermark; answers the offset to seek to."""

@@ -95,9 +95,9 @@ class Runner:
             return
         now = time.monotonic()
         for partition, records in polled.items():
-            if reader := self.readers.get(partition):
-                reader.add(records, now)
-                if reader.full:
+            if partition in self.readers:
+                self.readers[partition].add(records, now)
+                if self.readers[partition].full:
                     self.client.pause(partition)
 
     def _follow_rebalance(self) -> None:

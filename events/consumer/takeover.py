@@ -88,9 +88,7 @@ def skip_gap(topic: str, partition: int) -> int:
                     "UPDATE kafka_ledger SET done = done + int8multirange(int8range(%s, %s)) WHERE id = %s",
                     [gap.lo, gap.hi, entry.pk],
                 )
-            cursor.execute(
-                "UPDATE ingest_gaps SET resolved_at = now() WHERE id = ANY(%s)", [[gap.pk for gap in gaps]]
-            )
+            cursor.execute("UPDATE ingest_gaps SET resolved_at = now() WHERE id = ANY(%s)", [[gap.pk for gap in gaps]])
         LedgerEntry.objects.filter(pk=entry.pk).update(stopped_reason="")
     return sum(gap.hi - gap.lo for gap in gaps)
 
