@@ -26,6 +26,12 @@ app.conf.beat_schedule = {
         "schedule": crontab(minute="7"),
         "options": {"expires": 3600},
     },
+    # Between the hours, when hardly anything else is due; a day is closed an hour after its end.
+    "close-days": {
+        "task": "events.close_days",
+        "schedule": crontab(minute="37"),
+        "options": {"expires": 1800},
+    },
     # Marks and batch rows grow with the number of batches, not events; small bites keep each run short.
     "compact": {
         "task": "events.compact",

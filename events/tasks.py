@@ -9,13 +9,14 @@ from celery.exceptions import Reject
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
-from analytics_project.lib.locks import try_lock
+from analytics_project.lib.locks import try_lock, try_session_lock
 from analytics_project.lib.logs import context_id
-from events import accounting, assigned, marks, partitions, store, wire
+from events import accounting, assigned, closing, marks, partitions, store, wire
 from events.ledger import UnknownStretch
 
 logger = logging.getLogger(__name__)
 MAINTENANCE_LOCK = 0xB25_0002
+CLOSING_LOCK = 0xB25_0003
 
 
 @shared_task(name="events.insert_batch", serializer="msgpack")
@@ -53,6 +54,14 @@ def maintain_partitions() -> None:
         with connection.cursor() as cursor:
             # Autovacuum analyzes the partitions, never their parent.
             cursor.execute("ANALYZE events")
+
+
+@shared_task(name="events.close_days", soft_time_limit=1700, time_limit=1800)
+def close_days() -> None:
+    """Index and freeze the partitions of days that are over, one after the other."""
+    with try_session_lock(CLOSING_LOCK) as locked:
+        for day in closing.open_days() if locked else ():
+            closing.close_day(day)
 
 
 @shared_task(name="events.compact")

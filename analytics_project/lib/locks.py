@@ -12,3 +12,17 @@ def try_lock(key: int) -> Iterator[bool]:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [key])
         yield bool(cursor.fetchone()[0])
+
+
+@contextmanager
+def try_session_lock(key: int) -> Iterator[bool]:
+    """The same for work that cannot run in a transaction. Not through a pooler that shares sessions."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [key])
+        locked = bool(cursor.fetchone()[0])
+    try:
+        yield locked
+    finally:
+        if locked:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [key])
