@@ -42,7 +42,7 @@ def main() -> int:
         say("make run: the preparation failed, see above")
     except KeyboardInterrupt:
         say("make run: interrupted")
-        return 130
+        return 0
     return 1
 
 
@@ -74,6 +74,8 @@ def environment(instance: Instance) -> dict[str, str]:
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "PROMETHEUS_MULTIPROC_DIR": str(metrics),
         "PYTHONUNBUFFERED": "1",
+        # Celery's advice about root is for servers; here a fresh machine often has nobody else.
+        "PYTHONWARNINGS": "ignore:You're running the worker",
         "DEV_ADMIN_PASSWORD": admin_password(instance.folder.path / "admin_password"),
     }
 
@@ -94,4 +96,5 @@ def run_processes(instance: Instance, env: dict[str, str], config: Config, start
     if runner.ended_first:
         say(f"make run: {runner.ended_first} ended by itself, so everything was stopped; its last lines are above")
         return 1
-    return int(runner.returncode or 0)
+    say("make run: stopped")
+    return 0
