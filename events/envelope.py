@@ -16,6 +16,8 @@ from events.timestamps import parse_timestamp
 
 ID_NAMESPACE = uuid.UUID("6f2d6a0e-5d0c-5e0b-9d7e-b25a7a1e7c50")
 CANONICAL_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+# uuid.UUID() itself also takes what int() takes: `0x` in front, underscores, digits of other scripts.
+ANY_UUID = re.compile(r"[0-9a-f]{32}|" + CANONICAL_UUID.pattern, re.IGNORECASE | re.ASCII)
 MAX_NAME = 255
 
 
@@ -87,11 +89,8 @@ def normalise_id(value: str | int, source: str | None = None) -> str:
         return text
     if len(text) > MAX_NAME:
         raise Refused(Reason.INVALID_FIELD, f"id must have at most {MAX_NAME} characters")
-    if len(text) in (32, 36):
-        try:
-            return str(uuid.UUID(text))
-        except ValueError:
-            return str(uuid.uuid5(ID_NAMESPACE, f"{source or ''}/{text}"))
+    if ANY_UUID.fullmatch(text):
+        return str(uuid.UUID(text))
     return str(uuid.uuid5(ID_NAMESPACE, f"{source or ''}/{text}"))
 
 
