@@ -21,20 +21,21 @@ COLUMNS = '"timestamp", project_id, id, event_type, user_id, session_id, propert
 COPY_EVENTS = f"COPY events ({COLUMNS}) FROM STDIN"
 STAGE = f"""
 CREATE TEMP TABLE IF NOT EXISTS staged_events ON COMMIT DELETE ROWS AS
-SELECT {COLUMNS}, 0 AS index FROM events WITH NO DATA
+SELECT {COLUMNS}, 0 AS place FROM events WITH NO DATA
 """
-COPY_STAGED = f"COPY staged_events ({COLUMNS}, index) FROM STDIN"
+COPY_STAGED = f"COPY staged_events ({COLUMNS}, place) FROM STDIN"
 INSERT_STAGED = f"""
-INSERT INTO events ({COLUMNS}) SELECT {COLUMNS} FROM staged_events ORDER BY "timestamp", id
+INSERT INTO events ({COLUMNS}) SELECT {COLUMNS} FROM staged_events ORDER BY "timestamp", id, place
 ON CONFLICT DO NOTHING RETURNING "timestamp", id
 """
 # LIMIT keeps the planner from joining all of `events`: one look-up by key for each staged row.
 COMPARE_STAGED = """
-SELECT s.index, s."timestamp", s.id, e.same FROM staged_events s CROSS JOIN LATERAL (
+SELECT s.place, s."timestamp", s.id, e.same FROM staged_events s CROSS JOIN LATERAL (
     SELECT (e.event_type, e.user_id, e.session_id, e.properties)
         IS NOT DISTINCT FROM (s.event_type, s.user_id, s.session_id, s.properties) AS same
     FROM events e
     WHERE e.project_id = s.project_id AND e."timestamp" = s."timestamp" AND e.id = s.id LIMIT 1) e
+ORDER BY s.place
 """
 # What the content of one row can cause. Everything else concerns the whole batch.
 ROW_ERRORS = (errors.DataError, errors.IntegrityError, errors.ProgramLimitExceeded)
@@ -105,35 +106,25 @@ def _halve(rows: Sequence[Row], project_id: int, error: psycopg.Error) -> Writte
 
 
 def _write_staged(rows: Sequence[Row], project_id: int) -> Written:
-    firsts, written = _split_repeats(rows)
+    """Insert what is new, and compare the rest with what is stored under its key.
+
+    Of several rows of one new key the first is the stored one. Content is equal as jsonb has
+    it: spelling and order do not count, 1.0 equals 1.00.
+    """
+    written = Written()
     database = connection.connection
     database.execute(STAGE)
     database.execute("DELETE FROM staged_events")
-    _copy(COPY_STAGED, [_line(row, project_id) + b"\t%d" % row.place for row in firsts])
-    stored = set(database.execute(INSERT_STAGED).fetchall())
-    for index, timestamp, id_, same in database.execute(COMPARE_STAGED).fetchall():
-        if (timestamp, id_) in stored:
-            continue
-        if same:
-            written.duplicates.add(index)
+    _copy(COPY_STAGED, [_line(row, project_id) + b"\t%d" % row.place for row in rows])
+    new = set(database.execute(INSERT_STAGED).fetchall())
+    for place, timestamp, id_, same in database.execute(COMPARE_STAGED).fetchall():
+        if (timestamp, id_) in new:
+            new.remove((timestamp, id_))
+        elif same:
+            written.duplicates.add(place)
         else:
-            written.refusals[index] = conflict()
+            written.refusals[place] = conflict()
     return written
-
-
-def _split_repeats(rows: Sequence[Row]) -> tuple[list[Row], Written]:
-    """The first row of each key, and what the others of that key are."""
-    firsts: dict[tuple[str, str], Row] = {}
-    written = Written()
-    for row in rows:
-        first = firsts.setdefault((row.time, row.id), row)
-        if first is row:
-            continue
-        if row[3:] == first[3:]:
-            written.duplicates.add(row.place)
-        else:
-            written.refusals[row.place] = conflict()
-    return list(firsts.values()), written
 
 
 def conflict() -> Refused:

@@ -77,7 +77,10 @@ class LedgerEntry(models.Model):
 
 
 class IngestGap(models.Model):
-    """Offsets [lo, hi) that Kafka can no longer give us, found on taking over a partition."""
+    """Offsets [lo, hi) that Kafka can no longer give us, found on taking over a partition.
+
+    One is open per entry and kind at a time; it widens while nobody decides.
+    """
 
     class Kind(models.TextChoices):
         RETENTION = "retention", "Kafka's retention removed records before they were read"
@@ -93,7 +96,9 @@ class IngestGap(models.Model):
     class Meta:
         db_table = "ingest_gaps"
         constraints = [
-            models.UniqueConstraint(fields=["ledger_entry", "kind", "lo", "hi"], name="ingest_gaps_once"),
+            models.UniqueConstraint(
+                fields=["ledger_entry", "kind"], condition=models.Q(resolved_at=None), name="ingest_gaps_open"
+            ),
         ]
 
 

@@ -54,6 +54,9 @@ def take_over(stretch: Stretch, progress: ledger.Progress | None, offsets: Offse
         ledger.open_entry(stretch, offsets.beginning)
         return Start(stretch, offsets.beginning)
     known, watermark = progress.stretch, progress.watermark
+    if progress.stopped_reason and _open_gaps(known, IngestGap.Kind.WENT_BACK):
+        # Refilled up to the watermark it would look whole, and the new records would be skipped.
+        return Stopped(known, progress.stopped_reason)
     if offsets.end < watermark:
         return _stop(known, IngestGap.Kind.WENT_BACK, offsets.end, watermark)
     if offsets.beginning > watermark:
@@ -72,9 +75,16 @@ def _stop(stretch: Stretch, kind: IngestGap.Kind, lo: int, hi: int) -> Stopped:
     )
     with transaction.atomic():
         entry = _entry(stretch).get()
-        IngestGap.objects.get_or_create(ledger_entry=entry, kind=kind, lo=lo, hi=hi)
+        gap, _ = IngestGap.objects.get_or_create(
+            ledger_entry=entry, kind=kind, resolved_at=None, defaults={"lo": lo, "hi": hi}
+        )
+        IngestGap.objects.filter(pk=gap.pk).update(lo=min(gap.lo, lo), hi=max(gap.hi, hi))
         _entry(stretch).update(stopped_reason=reason)
     return Stopped(stretch, reason)
+
+
+def _open_gaps(stretch: Stretch, kind: IngestGap.Kind) -> bool:
+    return IngestGap.objects.filter(ledger_entry__in=_entry(stretch), kind=kind, resolved_at=None).exists()
 
 
 def skip_gap(topic: str, partition: int) -> int:

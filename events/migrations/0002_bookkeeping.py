@@ -117,7 +117,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'db_table': 'ingest_gaps',
-                'constraints': [models.UniqueConstraint(fields=('ledger_entry', 'kind', 'lo', 'hi'), name='ingest_gaps_once')],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('resolved_at', None)), fields=('ledger_entry', 'kind'), name='ingest_gaps_open')],
             },
         ),
         # Each batch updates its row of the ledger: room on the page keeps the updates off the indexes.
