@@ -31,7 +31,7 @@ def read_yaml(name: str) -> Mapping[str, Any]:
         return {}
     try:
         content = yaml.safe_load(Path(name).read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, yaml.YAMLError) as error:
         raise ConfigError(f"CONFIG_FILE={name}: cannot be read: {one_line(error)}") from error
     if not isinstance(content or {}, dict):
         raise ConfigError(f"CONFIG_FILE={name}: must hold sections such as server: and database:")
@@ -44,7 +44,10 @@ def build(cls: type[Part], values: object, *path: str) -> Part:
     if values is None:
         values = {}
     if not isinstance(values, Mapping):
-        raise ConfigError(f"{where}={values!r}: must be a section with keys: {', '.join(cls.model_fields)}")
+        # Not the value itself, which may be the URL of a database with its password.
+        raise ConfigError(
+            f"{where}: must be a section with keys {', '.join(cls.model_fields)}, not a {type(values).__name__}"
+        )
     unknown = [str(key) for key in values if key not in cls.model_fields]
     if unknown:
         key = ".".join((*path, unknown[0]))

@@ -61,7 +61,12 @@ class Redis(Section, env_prefix="REDIS_"):
 
 class Kafka(Section, env_prefix="KAFKA_"):
     brokers: Addresses = ["127.0.0.1:9092"]
-    topics: CommaList = ["trading.events", "market.data", "order.events", "user.actions"]
+    topics: Annotated[CommaList, Field(min_length=1)] = [
+        "trading.events",
+        "market.data",
+        "order.events",
+        "user.actions",
+    ]
     consumer_group: Annotated[str, Field(min_length=1)] = "analytics-consumer-group"
     session_timeout: Duration = timedelta(seconds=20)
 
