@@ -6,6 +6,9 @@ from django.views.generic import RedirectView
 
 from analytics_project.monitoring.views import REPLIES, show
 
+admin.site.site_header = admin.site.site_title = "B25 Analytics"
+admin.site.index_title = "Events, dead letters and how they came in"
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("dashboards.urls")),
     # The admin's own addresses end in slashes; people leave the first one out.
