@@ -1,0 +1,45 @@
+"""Fixtures that tests of every app share."""
+
+from collections.abc import Callable, Iterator
+from functools import reduce
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from pydantic import BaseModel
+from pytest_django import Settings
+
+from events import ledger, partitions
+from events.records import Stretch
+
+
+@pytest.fixture(autouse=True)
+def _no_partitions_known() -> Iterator[None]:
+    """A test that is rolled back takes its partitions along, but not what the process knows of them."""
+    partitions.forget()
+    yield
+    partitions.forget()
+
+
+@pytest.fixture
+def stretch(db: None) -> Stretch:
+    """A Kafka partition that the ledger reads from offset 0."""
+    stretch = Stretch("trading.events", 0, uuid4())
+    ledger.open_entry(stretch, 0)
+    return stretch
+
+
+@pytest.fixture
+def configure(settings: Settings) -> Callable[[str, Any], None]:
+    """Change one value of the configuration for a test: `configure("analytics.query.max_limit", 5)`."""
+
+    def change(key: str, value: Any) -> None:
+        *sections, field = key.split(".")
+        parts: list[BaseModel] = [settings.CONFIG]
+        for section in sections:
+            parts.append(getattr(parts[-1], section))
+        names = [field, *reversed(sections)]
+        changes = zip(names, reversed(parts), strict=True)
+        settings.CONFIG = reduce(lambda new, at: at[1].model_copy(update={at[0]: new}), changes, value)
+
+    return change
