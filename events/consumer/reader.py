@@ -84,8 +84,11 @@ class PartitionReader:
         self.next_offset = fresh[-1].offset + 1
 
     def due(self, now: float) -> bool:
-        """Whether to hand on a batch: full, too old, or nothing else under way to wait for."""
-        if not self.records:
+        """Whether to hand on a batch: full, too old, or nothing else under way to wait for.
+
+        Never beyond the bound: one fetch may bring many times of what may be under way.
+        """
+        if not self.records or self.in_flight >= self.policy.max_in_flight:
             return False
         wait = self.policy.batch_timeout if self.in_flight else self.policy.quiet_timeout
         age = timedelta(seconds=now - self.oldest_at)
