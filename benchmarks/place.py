@@ -1,0 +1,54 @@
+"""Where the benchmarks run: services of their own name and a database made anew each time."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+
+import psycopg
+from psycopg import sql
+
+from analytics_project.services import lease
+
+INSTANCE = "bench"
+DATABASE = "analytics_bench"
+
+
+def run_suite(arguments: Sequence[str], *, keep_database: bool) -> int:
+    """Run `benchmarks.suite` against the instance `bench`, or wherever the environment points.
+
+    In a process of its own, because Django reads its settings once, from the environment.
+    """
+    with lease(INSTANCE, report) as instance, tempfile.TemporaryDirectory(prefix="metrics-") as shared:
+        env = os.environ | instance.environment()
+        make_database(env, keep=keep_database)
+        env |= {
+            "DB_NAME": DATABASE,
+            "DJANGO_SETTINGS_MODULE": "analytics_project.settings",
+            # As in production: the processes share their instruments.
+            "PROMETHEUS_MULTIPROC_DIR": shared,
+            "LOG_LEVEL": "WARNING",
+        }
+        return subprocess.run([sys.executable, "-m", "benchmarks.suite", *arguments], env=env, check=False).returncode
+
+
+def make_database(env: dict[str, str], *, keep: bool) -> None:
+    name = sql.Identifier(DATABASE)
+    with psycopg.connect(
+        host=env["DB_HOST"],
+        port=env.get("DB_PORT", "5432"),
+        dbname=env.get("DB_NAME", "analytics"),
+        user=env.get("DB_USER", "analytics"),
+        password=env.get("DB_PASSWORD", ""),
+        autocommit=True,
+    ) as connection:
+        if not keep:
+            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
+        known = connection.execute("SELECT FROM pg_database WHERE datname = %s", [DATABASE])
+        if known.fetchone() is None:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(name))
+
+
+def report(line: str) -> None:
+    print(f"... {line}", file=sys.stderr, flush=True)
