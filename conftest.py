@@ -6,11 +6,19 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from pydantic import BaseModel
 from pytest_django import Settings
 
 from events import ledger, partitions
 from events.records import Stretch
+
+# How fast a shared machine is at the moment says nothing about the code.
+hypothesis_settings.register_profile(
+    "b25", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
+hypothesis_settings.load_profile("b25")
 
 
 @pytest.fixture(autouse=True)

@@ -2,11 +2,16 @@
 
 import pytest
 
-from events.limits import Limits, check_limits
+from events.envelope import parse
+from events.limits import Limits
 from events.reasons import Reason
 from events.refusal import Refused
 
 LIMITS = Limits(event=65_536, string=100, depth=4, keys=10)
+
+
+def with_properties(properties: bytes) -> bytes:
+    return b'{"event_type":"a","properties":%s}' % properties
 
 
 def keys(count: int) -> bytes:
@@ -43,7 +48,7 @@ def keys(count: int) -> bytes:
     ],
 )
 def test_allowed(raw: bytes) -> None:
-    check_limits(raw, LIMITS)
+    assert parse(with_properties(raw), LIMITS).properties == raw
 
 
 @pytest.mark.parametrize(
@@ -76,9 +81,17 @@ def test_allowed(raw: bytes) -> None:
 )
 def test_refused(raw: bytes, reason: Reason) -> None:
     with pytest.raises(Refused) as refused:
-        check_limits(raw, LIMITS)
+        parse(with_properties(raw), LIMITS)
 
     assert refused.value.reason is reason
+
+
+@pytest.mark.parametrize("key", ["event_type", "id", "user_id", "session_id", "timestamp", "source", "account_id", "x"])
+def test_no_nul_anywhere_in_an_event(key: str) -> None:
+    with pytest.raises(Refused) as refused:
+        parse(b'{"event_type":"a","%s":"a\\u0000"}' % key.encode(), LIMITS)
+
+    assert refused.value.reason is Reason.NUL_CHARACTER
 
 
 def test_the_limits_are_those_configured() -> None:

@@ -1,10 +1,12 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from events.reasons import Reason
 from events.refusal import Refused
-from events.timestamps import parse_timestamp
+from events.timestamps import canonical, canonical_timestamp, parse_timestamp
 
 
 @pytest.mark.parametrize(
@@ -34,6 +36,7 @@ def test_understood(value: str | int, moment: str) -> None:
 
     assert parsed == datetime.fromisoformat(moment)
     assert parsed.tzinfo is UTC
+    assert canonical_timestamp(value) == canonical(parsed)
 
 
 @pytest.mark.parametrize(
@@ -82,3 +85,35 @@ def test_refused(value: str | int) -> None:
 
     assert refused.value.reason is Reason.INVALID_TIMESTAMP
     assert len(refused.value.error) < 250
+    with pytest.raises(Refused):
+        canonical_timestamp(value)
+
+
+ZONES = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
+MOMENTS = st.datetimes(datetime(1970, 1, 2), datetime(2199, 12, 30), timezones=ZONES)  # noqa: DTZ001
+
+
+@given(MOMENTS)
+def test_every_spelling_of_a_moment_is_understood(moment: datetime) -> None:
+    utc = moment.astimezone(UTC)
+    spellings = [moment.isoformat(), utc.isoformat(), utc.isoformat().replace("+00:00", "Z")]
+
+    assert {parse_timestamp(spelling) for spelling in spellings} == {utc}
+    assert {canonical_timestamp(spelling) for spelling in spellings} == {canonical(utc)}
+
+
+@given(MOMENTS, MOMENTS)
+def test_the_texts_of_moments_sort_as_they_do(one: datetime, other: datetime) -> None:
+    assert (canonical(one) < canonical(other)) == (one < other)
+
+
+@given(st.text("0123456789-T:.Z+ ", max_size=30) | st.integers() | st.text(max_size=10))
+def test_anything_is_understood_in_one_way_or_refused(value: str | int) -> None:
+    try:
+        moment = canonical(parse_timestamp(value))
+    except Refused:
+        moment = ""
+    try:
+        assert canonical_timestamp(value) == moment
+    except Refused:
+        assert moment == ""
