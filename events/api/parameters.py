@@ -135,6 +135,8 @@ def _cursor(text: str, filters: Filters) -> paging.Cursor:
         cursor = paging.decode(text)
     except BadCursor as error:
         raise BadRequest("Invalid cursor", f"{error}") from None
+    if not cursor.start <= cursor.after.timestamp < cursor.end:
+        raise BadRequest("Invalid cursor", "not a cursor of this API")
     if cursor.filters != paging.fingerprint(filters):
         raise BadRequest("Invalid cursor", "it belongs to a query with other filters")
     return cursor

@@ -21,6 +21,7 @@ from events.api.paging import Position
 COLUMNS = 'id, event_type, user_id, session_id, properties::text, "timestamp", created_at'
 JSON_LITERAL = re.compile(r"true|false|null|-?(0|[1-9]\d{0,40})(\.\d{1,40})?([eE][+-]?\d{1,3})?", re.ASCII)
 ONE_DAY = timedelta(days=1)
+MICROSECOND = timedelta(microseconds=1)
 ONE_MINUTE = timedelta(minutes=1)
 UUID7_RANGE = range(2**42)  # milliseconds until the year 2109
 
@@ -79,9 +80,11 @@ def newest(
     conditions = ["project_id = %s", '"timestamp" >= %s', '"timestamp" < %s']
     parameters: list[Any] = [project_id, window.start, window.end]
     if after is not None:
-        # The first says nothing new, but it is what partitions are pruned by.
-        conditions += ['"timestamp" <= %s', '("timestamp", id) < (%s, %s)']
-        parameters += [after.timestamp, after.timestamp, after.id]
+        # The bound in time prunes partitions. The comparison of rows must be `<=`: with `<`, PostgreSQL
+        # enters the index at the bound in time, and walks over all that was read of this moment before.
+        conditions.append('("timestamp", id) <= (%s, %s)')
+        parameters[-1] = after.timestamp + MICROSECOND
+        parameters += predecessor(after)
     for condition, values in filters.conditions():
         conditions.append(condition)
         parameters += values
@@ -89,6 +92,13 @@ def newest(
         f'SELECT {COLUMNS} FROM events WHERE {" AND ".join(conditions)} ORDER BY "timestamp" DESC, id DESC LIMIT %s',
         [*parameters, limit],
     )
+
+
+def predecessor(position: Position) -> Position:
+    """The greatest key below this one."""
+    if position.id.int:
+        return Position(position.timestamp, UUID(int=position.id.int - 1))
+    return Position(position.timestamp - MICROSECOND, UUID(int=2**128 - 1))
 
 
 def find(project_id: int, event_id: UUID, timestamp: datetime | None = None) -> EventRow | None:
@@ -111,7 +121,7 @@ def find(project_id: int, event_id: UUID, timestamp: datetime | None = None) -> 
 def places(event_id: UUID, timestamp: datetime | None) -> Iterator[Window]:
     """Where to look for an id, the likeliest and smallest window first."""
     if timestamp is not None:
-        yield Window(timestamp, timestamp + timedelta(microseconds=1))
+        yield Window(timestamp, timestamp + MICROSECOND)
         return
     guess = time_of(event_id)
     if guess is not None:
@@ -147,7 +157,11 @@ def _fetch(statement: str, parameters: Sequence[Any]) -> list[EventRow]:
 @contextmanager
 def time_limit() -> Iterator[None]:
     """Statements inside are cancelled after `query.timeout`; QueryCanceled is the cause of the error then."""
-    milliseconds = settings.CONFIG.analytics.query.timeout // timedelta(milliseconds=1)
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL statement_timeout = %s", [milliseconds])
+        cursor.execute("SET LOCAL statement_timeout = %s", [timeout_ms()])
         yield
+
+
+def timeout_ms() -> int:
+    timeout: timedelta = settings.CONFIG.analytics.query.timeout
+    return timeout // timedelta(milliseconds=1)
