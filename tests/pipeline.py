@@ -113,7 +113,9 @@ class Pipeline:
         futures = []
         for number, value in enumerate(values):
             to = number % self.partitions if partition is None else partition
-            futures.append(self.producer.send(self.topics[topic], value, partition=to))
+            # A record without a value needs a key.
+            key = b"tombstone" if value is None else None
+            futures.append(self.producer.send(self.topics[topic], value, key=key, partition=to))
         self.producer.flush(timeout=60)
         return [self._sent(future.get(timeout=60)) for future in futures]
 
