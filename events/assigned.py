@@ -1,10 +1,12 @@
 """The time of events that came with an id and without a timestamp: that of the first delivery."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 from django.db import connection
+
+from events.timestamps import canonical
 
 # DO UPDATE and not DO NOTHING: it returns the row of a delivery that was there before, and
 # waits for one that is being stored right now.
@@ -17,14 +19,14 @@ RETURNING event_id, "timestamp"
 """
 
 
-def assign(wanted: Sequence[tuple[str, datetime]], project_id: int) -> dict[str, datetime]:
+def assign(wanted: Sequence[tuple[str, str]], project_id: int) -> dict[str, str]:
     """The time for each id: the one given before, or else the one wanted now. In a transaction."""
     if not wanted:
         return {}
     ids = [UUID(id_) for id_, _ in wanted]
     with connection.cursor() as cursor:
-        cursor.execute(ASSIGN, [project_id, ids, [time for _, time in wanted]])
-        return {str(id_): time.astimezone(UTC) for id_, time in cursor.fetchall()}
+        cursor.execute(ASSIGN, [project_id, ids, [f"{time}Z" for _, time in wanted]])
+        return {str(id_): canonical(time) for id_, time in cursor.fetchall()}
 
 
 def forget_older_than(age: timedelta) -> int:

@@ -24,18 +24,24 @@ CREATE TEMP TABLE IF NOT EXISTS staged_events ON COMMIT DELETE ROWS AS
 SELECT {COLUMNS}, 0 AS place FROM events WITH NO DATA
 """
 COPY_STAGED = f"COPY staged_events ({COLUMNS}, place) FROM STDIN"
+# What is left of the staged rows are those that were not inserted: their keys are taken, by a
+# stored event or by an earlier row of the batch. A racing writer's rows count as stored: the
+# insert waited for its commit, and the comparison is a statement of its own and sees them.
 INSERT_STAGED = f"""
-INSERT INTO events ({COLUMNS}) SELECT {COLUMNS} FROM staged_events ORDER BY "timestamp", id, place
-ON CONFLICT DO NOTHING RETURNING "timestamp", id
+WITH inserted AS (
+    INSERT INTO events ({COLUMNS}) SELECT {COLUMNS} FROM staged_events ORDER BY "timestamp", id, place
+    ON CONFLICT DO NOTHING RETURNING "timestamp", id),
+firsts AS (
+    SELECT min(place) AS place FROM staged_events JOIN inserted USING ("timestamp", id) GROUP BY "timestamp", id)
+DELETE FROM staged_events s USING firsts WHERE s.place = firsts.place
 """
 # LIMIT keeps the planner from joining all of `events`: one look-up by key for each staged row.
 COMPARE_STAGED = """
-SELECT s.place, s."timestamp", s.id, e.same FROM staged_events s CROSS JOIN LATERAL (
+SELECT s.place, e.same FROM staged_events s CROSS JOIN LATERAL (
     SELECT (e.event_type, e.user_id, e.session_id, e.properties)
         IS NOT DISTINCT FROM (s.event_type, s.user_id, s.session_id, s.properties) AS same
     FROM events e
     WHERE e.project_id = s.project_id AND e."timestamp" = s."timestamp" AND e.id = s.id LIMIT 1) e
-ORDER BY s.place
 """
 # What the content of one row can cause. Everything else concerns the whole batch.
 ROW_ERRORS = (errors.DataError, errors.IntegrityError, errors.ProgramLimitExceeded)
@@ -44,7 +50,7 @@ ROW_ERRORS = (errors.DataError, errors.IntegrityError, errors.ProgramLimitExceed
 class Row(NamedTuple):
     """An event ready for COPY. It begins with the key, so that sorting rows sorts by key.
 
-    `time` is ISO 8601 in UTC. `place` is where it stands in the batch: it tells rows of equal key
+    `time` is canonical (`events.timestamps`). `place` is where it stands in the batch: it tells rows of equal key
     apart, the first of which is the one to store.
     """
 
@@ -116,11 +122,9 @@ def _write_staged(rows: Sequence[Row], project_id: int) -> Written:
     database.execute(STAGE)
     database.execute("DELETE FROM staged_events")
     _copy(COPY_STAGED, [_line(row, project_id) + b"\t%d" % row.place for row in rows])
-    new = set(database.execute(INSERT_STAGED).fetchall())
-    for place, timestamp, id_, same in database.execute(COMPARE_STAGED).fetchall():
-        if (timestamp, id_) in new:
-            new.remove((timestamp, id_))
-        elif same:
+    database.execute(INSERT_STAGED)
+    for place, same in database.execute(COMPARE_STAGED).fetchall():
+        if same:
             written.duplicates.add(place)
         else:
             written.refusals[place] = conflict()
@@ -137,7 +141,7 @@ def _copy(statement: str, lines: list[bytes]) -> None:
 
 
 def _line(row: Row, project_id: int) -> bytes:
-    return b"%s\t%d\t%s\t%s\t%s\t%s\t%s" % (
+    return b"%sZ\t%d\t%s\t%s\t%s\t%s\t%s" % (
         row.time.encode(),
         project_id,
         row.id.encode(),

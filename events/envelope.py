@@ -2,7 +2,6 @@
 
 import re
 import uuid
-from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -12,7 +11,7 @@ import orjson
 from events.limits import Limits, check_limits
 from events.reasons import Reason
 from events.refusal import Refused
-from events.timestamps import parse_timestamp
+from events.timestamps import canonical_timestamp
 
 ID_NAMESPACE = uuid.UUID("6f2d6a0e-5d0c-5e0b-9d7e-b25a7a1e7c50")
 CANONICAL_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -28,7 +27,7 @@ class Envelope(NamedTuple):
     the same id must get the same time.
     """
 
-    timestamp: datetime | None
+    timestamp: str | None
     id: str | None
     event_type: str
     user_id: str | None
@@ -62,23 +61,23 @@ def parse(value: bytes | None, limits: Limits) -> Envelope:
     if len(value) > limits.event:
         raise Refused(Reason.TOO_LARGE, f"{len(value)} bytes; at most {limits.event}")
     wire = _decode_wire(value)
-    check_limits(value, limits)
+    properties = bytes(wire.properties)
+    check_limits(value, properties, limits)
     if wire.event_type is None:
         raise Refused(Reason.MISSING_EVENT_TYPE, "event_type is missing")
     if not 1 <= len(wire.event_type) <= MAX_NAME:
         raise Refused(Reason.INVALID_FIELD, f"event_type must have 1 to {MAX_NAME} characters")
-    properties = bytes(wire.properties)
     if not properties.startswith(b"{"):
         properties = _without_object(properties)
     if wire.source is not None or wire.account_id is not None or wire.schema_version is not None:
-        properties = _with_extras(wire, properties)
+        properties = _with_extras(properties, _extras(wire.source, wire.account_id, wire.schema_version))
     return Envelope(
-        timestamp=None if wire.timestamp is None else parse_timestamp(wire.timestamp),
-        id=None if wire.id is None else normalise_id(wire.id, wire.source),
-        event_type=wire.event_type,
-        user_id=_name("user_id", wire.user_id),
-        session_id=_name("session_id", wire.session_id),
-        properties=properties,
+        None if wire.timestamp is None else canonical_timestamp(wire.timestamp),
+        None if wire.id is None else normalise_id(wire.id, wire.source),
+        wire.event_type,
+        None if wire.user_id is None else _name("user_id", wire.user_id),
+        None if wire.session_id is None else _name("session_id", wire.session_id),
+        properties,
     )
 
 
@@ -102,17 +101,21 @@ def _decode_wire(value: bytes) -> _Wire:
             raise Refused(Reason.NOT_AN_OBJECT, f"expected a JSON object, got {type(parsed).__name__}")
         return _decode(value)
     except orjson.JSONDecodeError as error:
-        deep = str(error).startswith("depth limit")
-        raise Refused(Reason.TOO_DEEP if deep else Reason.INVALID_JSON, str(error)) from None
+        raise Refused(_reason_of(str(error)), str(error)) from None
     except msgspec.ValidationError as error:
         raise Refused(Reason.INVALID_FIELD, str(error)) from None
     except (msgspec.DecodeError, RecursionError) as error:
         raise Refused(Reason.INVALID_JSON, str(error)) from None
 
 
-def _name(field: str, value: str | int | None) -> str | None:
-    if value is None:
-        return None
+def _reason_of(error: str) -> Reason:
+    """Two of what orjson does not take are legal JSON all the same."""
+    if error.startswith("depth limit"):
+        return Reason.TOO_DEEP
+    return Reason.NUMBER_OUT_OF_RANGE if error.startswith("number is infinity") else Reason.INVALID_JSON
+
+
+def _name(field: str, value: str | int) -> str:
     text = str(value)
     if len(text) > MAX_NAME:
         raise Refused(Reason.INVALID_FIELD, f"{field} must have at most {MAX_NAME} characters")
@@ -125,30 +128,18 @@ def _without_object(properties: bytes) -> bytes:
     raise Refused(Reason.INVALID_FIELD, "properties must be an object")
 
 
-def _with_extras(wire: _Wire, properties: bytes) -> bytes:
-    """Put the envelope's own extras first. An object's text is not decoded for it."""
-    names, head = _extras(wire.source, wire.account_id, wire.schema_version)
-    if any(name in properties for name in names):
-        # Perhaps a property of this name, perhaps only a text.
-        own = msgspec.json.decode(properties, type=dict[str, msgspec.Raw])
-        missing = {
-            name: None if name in own else getattr(wire, name) for name in ("source", "account_id", "schema_version")
-        }
-        names, head = _extras(**missing)
-        if not names:
-            return properties
+def _with_extras(properties: bytes, extras: bytes) -> bytes:
+    """Put the envelope's extras before the event's own properties.
+
+    Where a key is there twice, jsonb keeps the last: the event's own.
+    """
     rest = properties[1:]
-    return head + rest if rest.lstrip().startswith(b"}") else head + b"," + rest
+    return extras + rest if rest.lstrip().startswith(b"}") else extras + b"," + rest
 
 
 @lru_cache(maxsize=5000)
-def _extras(
-    source: str | None, account_id: str | int | None, schema_version: str | int | None
-) -> tuple[tuple[bytes, ...], bytes]:
-    """The quoted names of those that are given, and the beginning of an object that has them."""
-    given = {
-        name: value
-        for name, value in (("source", source), ("account_id", account_id), ("schema_version", schema_version))
-        if value is not None
-    }
-    return tuple(b'"%s"' % name.encode() for name in given), msgspec.json.encode(given)[:-1]
+def _extras(source: str | None, account_id: str | int | None, schema_version: str | int | None) -> bytes:
+    """The beginning of a JSON object that has those that are given."""
+    named = (("source", source), ("account_id", account_id), ("schema_version", schema_version))
+    given = {name: value for name, value in named if value is not None and _name(name, value)}
+    return msgspec.json.encode(given)[:-1]

@@ -45,17 +45,21 @@ class Limits:
         return cls(ingestion.max_event_size, ingestion.max_string_size, ingestion.max_depth, ingestion.max_keys)
 
 
-def check_limits(raw: bytes, limits: Limits) -> None:
-    """Raise Refused if the JSON text `raw` breaks a limit."""
-    shape = raw.translate(_SHAPE)
+def check_limits(raw: bytes, properties: bytes, limits: Limits) -> None:
+    """Raise Refused if an event breaks a limit; `properties` is a part of `raw`, the text of the event.
+
+    The fields beside the properties are short names: of them only NUL is to be found.
+    """
+    shape = properties.translate(_SHAPE)
     if (
-        ((_LONG_NUMBER in shape or _SMALL_NUMBER in shape) and _ODD_NUMBER.search(raw))
-        or _NUL in raw
-        or len(raw) > limits.string
-        or (len(raw) > limits.keys * _SHORTEST_PAIR and raw.count(b":") > limits.keys)
+        ((_LONG_NUMBER in shape or _SMALL_NUMBER in shape) and _ODD_NUMBER.search(properties))
+        or len(properties) > limits.string
+        or (len(properties) > limits.keys * _SHORTEST_PAIR and properties.count(b":") > limits.keys)
         or shape.count(b"[") > limits.depth
     ):
-        _walk(_parse(raw), limits, depth=1)
+        _walk(_parse(properties), limits, depth=1)
+    if b"\\" in raw and _NUL in raw:
+        _walk(_parse(raw), limits, depth=0)
 
 
 def _parse(raw: bytes) -> Any:

@@ -12,26 +12,30 @@ from events.limits import Limits
 from events.reasons import Reason
 from events.records import Record, Stretch
 from events.refusal import Refused
+from events.timestamps import canonical
 
 
 @dataclass(frozen=True)
 class Window:
     """The times that events may have: [oldest, newest)."""
 
-    oldest: datetime
-    newest: datetime
+    oldest: str
+    newest: str
 
     @classmethod
     def now(cls) -> "Window":
         now = datetime.now(UTC)
         analytics = settings.CONFIG.analytics
-        return cls(oldest=now - analytics.retention.raw_events, newest=now + analytics.ingestion.max_clock_skew)
+        return cls(
+            oldest=canonical(now - analytics.retention.raw_events),
+            newest=canonical(now + analytics.ingestion.max_clock_skew),
+        )
 
-    def check(self, timestamp: datetime) -> None:
+    def check(self, timestamp: str) -> None:
         if timestamp < self.oldest:
-            raise Refused(Reason.TOO_OLD, f"{timestamp.isoformat()} is before {self.oldest.isoformat()}")
+            raise Refused(Reason.TOO_OLD, f"{timestamp}Z is before {self.oldest}Z")
         if timestamp >= self.newest:
-            raise Refused(Reason.IN_FUTURE, f"{timestamp.isoformat()} is after {self.newest.isoformat()}")
+            raise Refused(Reason.IN_FUTURE, f"{timestamp}Z is after {self.newest}Z")
 
 
 @dataclass
@@ -41,11 +45,11 @@ class Prepared:
     rows: list[Row] = field(default_factory=list)
     refusals: dict[int, Refused] = field(default_factory=dict)
     # Events with an id and no timestamp: the time of the first delivery is theirs for good.
-    untimed: list[tuple[int, Envelope, datetime]] = field(default_factory=list)
+    untimed: list[tuple[int, Envelope, str]] = field(default_factory=list)
 
     def days(self) -> set[date]:
-        timed = {date.fromisoformat(day) for day in {row.time[:10] for row in self.rows}}
-        return timed | {received.date() for _, _, received in self.untimed}
+        days = {row.time[:10] for row in self.rows} | {received[:10] for _, _, received in self.untimed}
+        return {date.fromisoformat(day) for day in days}
 
     def touched(self) -> set[tuple[str, str]]:
         """The (event_type, minute) of each row."""
@@ -62,7 +66,7 @@ def prepare(records: Sequence[Record], stretch: Stretch | None = None) -> Prepar
             envelope = parse(record.value, limits)
             timestamp = envelope.timestamp
             if timestamp is None:
-                timestamp = record.time
+                timestamp = canonical(record.time)
                 if envelope.id is not None:
                     prepared.untimed.append((index, envelope, timestamp))
                     continue
@@ -74,10 +78,10 @@ def prepare(records: Sequence[Record], stretch: Stretch | None = None) -> Prepar
     return prepared
 
 
-def row_of(index: int, envelope: Envelope, timestamp: datetime, record: Record, stretch: Stretch | None) -> Row:
+def row_of(index: int, envelope: Envelope, timestamp: str, record: Record, stretch: Stretch | None) -> Row:
     _, id_, event_type, user_id, session_id, properties = envelope
     if id_ is None:
         id_ = record.id or (stretch.record_id(record.offset) if stretch else None)
     if id_ is None:
         raise ValueError("a record without an offset must bring an id")
-    return Row(timestamp.isoformat(), id_, index, event_type, user_id, session_id, properties)
+    return Row(timestamp, id_, index, event_type, user_id, session_id, properties)

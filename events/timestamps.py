@@ -1,7 +1,12 @@
-"""Times as producers write them: RFC 3339 with a zone, or integer epoch milliseconds."""
+"""Times as producers write them: RFC 3339 with a zone, or integer epoch milliseconds.
+
+On the write path a time is text, `2026-11-23T13:05:07.012000` in UTC, always with six digits
+of fraction: such texts sort as their times do, and COPY takes them as they are.
+"""
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from events.reasons import Reason
 from events.refusal import Refused
@@ -12,6 +17,33 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
 # 13 digits: 2001 to 2286. Fewer could be seconds, more could be micro- or nanoseconds.
 EPOCH_MS = range(10**12, 10**13)
+PLAIN_SECOND = re.compile(r"\d{4}-\d\d-\d\dT\d\d:[0-5]\d:[0-5]\d", re.ASCII)
+
+
+def canonical(moment: datetime) -> str:
+    """The text of a moment on the write path."""
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
+
+
+def canonical_timestamp(value: str | int) -> str:
+    """`parse_timestamp` as text, without a datetime for what most producers send: `…:07.012Z`."""
+    if isinstance(value, str) and value.endswith("Z") and value.isascii() and _is_second(value[:19]):
+        fraction = value[20:-1]
+        if len(value) == 20 or (value[19] == "." and fraction.isdigit()):
+            return f"{value[:19]}.{fraction[:6]:0<6}"
+    return canonical(parse_timestamp(value))
+
+
+@lru_cache(maxsize=4096)
+def _is_second(text: str) -> bool:
+    """Whether the text is a second of the calendar. Events come in the order of time: few texts, often."""
+    if PLAIN_SECOND.fullmatch(text) is None:
+        return False
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def parse_timestamp(value: str | int) -> datetime:
