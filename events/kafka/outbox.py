@@ -32,7 +32,7 @@ def listens(broker: str) -> bool:
 class Outbox:
     """Sends records in order, each at least once.
 
-    Once `stopping` answers true, nothing waits any more and `send` may drop its record.
+    Once `stopping` answers true, nothing waits any more and `send` answers false instead.
     """
 
     def __init__(
@@ -54,12 +54,15 @@ class Outbox:
     def in_flight(self) -> int:
         return len(self._sent) + len(self._again)
 
-    def send(self, record: Outgoing) -> None:
+    def send(self, record: Outgoing) -> bool:
         """Send a record, after waiting for as long as too many others are on their way."""
         self._settle()
-        while not self._try(record) and not self._stopping():
+        while not self._try(record):
+            if self._stopping():
+                return False
             time.sleep(0.005)
             self._settle()
+        return True
 
     def flush(self, timeout: float) -> int:
         """Wait until everything has arrived; returns how many records have not."""

@@ -99,7 +99,7 @@ class Kernel:
     def _tempo(self) -> float:
         """Events a second at present: the rate, faster or slower until the count is where it should be."""
         missing = self.rate * (self.now - self.start_time) / SECOND - self.emitted
-        horizon = max(2 * self.rate, 50.0)
+        horizon = max(self.rate / 2, 20.0)
         return self.rate * min(4.0, max(0.25, 1 + missing / horizon))
 
     def run(self) -> Iterator[Simulated]:
