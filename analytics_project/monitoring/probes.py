@@ -7,7 +7,7 @@ a health answer, least of all liveness.
 import logging
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -76,16 +76,20 @@ def ask_cache() -> bool:
 
 
 def ask_kafka() -> bool:
-    """Whether any broker accepts a connection."""
+    return reach(settings.CONFIG.kafka.brokers)
+
+
+def reach(addresses: Sequence[str]) -> bool:
+    """Whether any of them accepts a connection."""
     failure: OSError | None = None
-    for address in settings.CONFIG.kafka.brokers:
+    for address in addresses:
         host, _, port = address.rpartition(":")
         try:
             with socket.create_connection((host.strip("[]"), int(port)), timeout=_seconds()):
                 return True
         except OSError as error:
             failure = error
-    raise failure or OSError("no brokers")
+    raise failure or OSError("no address")
 
 
 @dataclass(frozen=True)
