@@ -36,8 +36,8 @@ class Section(BaseSettings):
 class Server(Section, env_prefix="SERVER_"):
     host: str = "127.0.0.1"
     port: Port = 9097
-    workers: Annotated[int, Field(ge=1, le=64)] = 2
-    threads: Annotated[int, Field(ge=1, le=64)] = 4
+    workers: Annotated[int, Field(ge=1, le=64, description="processes")] = 2
+    threads: Annotated[int, Field(ge=1, le=64, description="of each process, one database connection each")] = 4
     max_body_size: Annotated[int, Field(ge=1024, description="bytes, after decompression")] = 10_485_760
 
 
@@ -55,8 +55,8 @@ class Redis(Section, env_prefix="REDIS_"):
     host: str = "127.0.0.1"
     port: Port = 6379
     password: SecretStr = SecretStr("")
-    db: Annotated[int, Field(ge=0, le=1023)] = 0
-    cache_db: Annotated[int, Field(ge=0, le=1023)] = 1
+    db: Annotated[int, Field(ge=0, le=1023, description="number of the database for Celery's queues")] = 0
+    cache_db: Annotated[int, Field(ge=0, le=1023, description="the same for the cache")] = 1
 
 
 class Kafka(Section, env_prefix="KAFKA_"):
@@ -68,7 +68,9 @@ class Kafka(Section, env_prefix="KAFKA_"):
         "user.actions",
     ]
     consumer_group: Annotated[str, Field(min_length=1)] = "analytics-consumer-group"
-    session_timeout: Duration = timedelta(seconds=20)
+    session_timeout: Annotated[Duration, Field(description="a silent consumer loses its partitions")] = timedelta(
+        seconds=20
+    )
 
 
 class Ingestion(Section, env_prefix="INGESTION_"):
@@ -87,7 +89,7 @@ class Ingestion(Section, env_prefix="INGESTION_"):
     )
     max_event_size: Annotated[int, Field(ge=256, le=1_048_576, description="bytes")] = 65_536
     max_string_size: Annotated[int, Field(ge=16, description="bytes, as sent")] = 8192
-    max_depth: Annotated[int, Field(ge=1, le=256)] = 32
+    max_depth: Annotated[int, Field(ge=1, le=256, description="of nested objects and lists in properties")] = 32
     max_keys: Annotated[int, Field(ge=1, description="keys of one JSON object")] = 256
     max_batch_events: Annotated[int, Field(ge=1, description="events in one HTTP batch")] = 1000
     max_clock_skew: Annotated[Duration, Field(description="how far in the future an event may lie")] = timedelta(
@@ -102,7 +104,7 @@ class Aggregation(Section, env_prefix="AGGREGATION_"):
 
 
 class Retention(Section, env_prefix="RETENTION_"):
-    raw_events: Duration = timedelta(days=90)
+    raw_events: Annotated[Duration, Field(description="older events are refused as too_old")] = timedelta(days=90)
     partitions_ahead: Annotated[int, Field(ge=1, le=60, description="days made in advance")] = 7
 
 
