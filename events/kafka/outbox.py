@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from kafka import KafkaProducer
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 
 from events.kafka.outgoing import Outgoing
 from events.kafka.topics import BrokerAway, connect, ensure_topics
@@ -16,6 +16,8 @@ from events.kafka.topics import BrokerAway, connect, ensure_topics
 MAX_IN_FLIGHT = 20_000
 SILENCE = 3.0  # seconds without an answer after which the brokers count as away
 PATIENCE = 6.0  # seconds in which a producer must find its way to brokers that answer again
+# Sending such a record again would fail again.
+HOPELESS = (MessageSizeTooLargeError, RecordListTooLargeError)
 DAY_MS = 86_400_000
 
 
@@ -90,6 +92,9 @@ class Outbox:
             if self._producer is None:
                 self._producer = self._new_producer()
             future = self._producer.send(record.topic, key=record.key, value=record.value)
+        except HOPELESS as error:
+            self._report(f"Left out a record of {len(record.value)} bytes: {error}")
+            return True
         except KafkaError:
             self._look_for_brokers()
             return False
@@ -104,6 +109,8 @@ class Outbox:
             if future.succeeded():
                 self.acknowledged += 1
                 self._back()
+            elif isinstance(future.exception, HOPELESS):
+                self._report(f"Left out a record of {len(record.value)} bytes: {future.exception}")
             else:
                 self._again.append(record)
         while self._again and self._produce(self._again[0]):
