@@ -3,6 +3,7 @@ from uuid import uuid4
 
 import msgspec
 import pytest
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,10 +35,8 @@ def test_it_is_smaller_than_json() -> None:
 
 @pytest.mark.parametrize("damaged", [b"", b"x", pack(STRETCH, 0, 1, [0], [0], [b"x"])[:-3]])
 def test_damaged_bytes_are_noticed(damaged: bytes) -> None:
-    with pytest.raises(Exception, match=".") as error:
+    with pytest.raises((zstandard.ZstdError, msgspec.DecodeError)):
         unpack(damaged)
-
-    assert not isinstance(error.value, msgspec.ValidationError)
 
 
 @pytest.mark.parametrize(
