@@ -12,7 +12,7 @@ from redis import Redis
 from analytics_project.services.process import send, wait_for_end
 from analytics_project.services.service import Service
 from tests import embedded
-from tests.numbered import BACKLOG, stored_numbers, under_load
+from tests.numbered import BACKLOG, Load, assert_each_once, stored_numbers, under_load
 from tests.pipeline import Pipeline
 
 pytestmark = pytest.mark.django_db
@@ -34,6 +34,11 @@ def postgres() -> Iterator[Service]:
 @pytest.fixture
 def redis() -> Iterator[Service]:
     yield from service("redis")
+
+
+@pytest.fixture
+def kafka() -> Iterator[Service]:
+    yield from service("kafka")
 
 
 def kill(found: Service, number: signal.Signals) -> None:
@@ -111,3 +116,34 @@ def test_immediate_restart_of_postgresql(pipeline: Pipeline, postgres: Service) 
         load.wait_for_more(1000)
         postgres.start(embedded.report)
         load.wait_for_more(1000)
+
+
+@pytest.mark.skipif(not embedded.NAME.startswith("real"), reason="the embedded broker keeps nothing")
+def test_killed_kafka(pipeline: Pipeline, kafka: Service) -> None:
+    pipeline.consumer()
+    pipeline.worker()
+    with under_load(pipeline) as load:
+        wait_until_busy(pipeline)
+        kill(kafka, signal.SIGKILL)
+        kafka.start(embedded.report)
+        load.wait_for_more(1000)
+
+
+@pytest.mark.skipif(embedded.NAME.startswith("real"), reason="Apache Kafka keeps its topics")
+def test_a_kafka_that_forgot_everything(pipeline: Pipeline, kafka: Service) -> None:
+    """The embedded broker after a restart: topics of the same names with other ids, from offset 0 on."""
+    consumer = pipeline.consumer()
+    pipeline.worker()
+    load = Load(pipeline)
+    load.send(5000)
+    pipeline.wait_until_done()
+
+    kafka.stop()
+    kafka.start(embedded.report)
+    pipeline.reconnect()
+    load.send(2000)
+    pipeline.wait(lambda: stored_numbers()[0] == 7000, "the events of the new topics")
+
+    assert_each_once(pipeline, 7000)
+    assert "was created anew" in consumer.text()
+    assert consumer.alive
