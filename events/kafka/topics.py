@@ -59,7 +59,13 @@ def plan_for(name: str) -> TopicPlan:
     return _PLANS.get(name) or TopicPlan(name)
 
 
-def connect(brokers: Sequence[str], *, timeout: float, report: Callable[[str], None]) -> KafkaAdminClient:
+def connect(
+    brokers: Sequence[str],
+    *,
+    timeout: float,
+    report: Callable[[str], None],
+    stopping: Callable[[], bool] = lambda: False,
+) -> KafkaAdminClient:
     """An admin client, as soon as a broker answers. Reports once that it waits."""
     deadline = time.monotonic() + timeout
     reported = False
@@ -67,7 +73,7 @@ def connect(brokers: Sequence[str], *, timeout: float, report: Callable[[str], N
         try:
             return KafkaAdminClient(bootstrap_servers=list(brokers), bootstrap_timeout_ms=1500)
         except (KafkaConnectionError, KafkaTimeoutError) as error:
-            if time.monotonic() >= deadline:
+            if time.monotonic() >= deadline or stopping():
                 raise BrokerAway(f"no Kafka broker answers at {', '.join(brokers)}") from error
         if not reported:
             report(f"Waiting for Kafka at {', '.join(brokers)} (at most {timeout:.0f} s)")

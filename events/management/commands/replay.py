@@ -51,7 +51,7 @@ class Command(BaseCommand):
         brokers = settings.CONFIG.kafka.brokers
         try:
             sizes = [files.check(path) for path in paths]
-            with connect(brokers, timeout=30, report=self.report) as admin:
+            with connect(brokers, timeout=30, report=self.report, stopping=self.is_stopping) as admin:
                 known = sorted(admin.list_topics())
         except (files.Unreadable, BrokerAway, KafkaError) as error:
             raise CommandError(str(error)) from error
