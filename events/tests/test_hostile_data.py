@@ -36,8 +36,7 @@ def as_property(value: bytes) -> bytes:
 def accepted(value: bytes) -> bool:
     try:
         parse(value, Limits.configured())
-    except Refused as refused:
-        assert refused.error
+    except Refused:
         return False
     return True
 
@@ -79,7 +78,7 @@ def test_no_hostile_file_costs_its_neighbours(parsing_suite: list[Path], stretch
     assert figures.received == figures.stored + figures.refused == len(values)
     assert figures.stored == Event.objects.count()
     refused = DeadLetter.objects.order_by("kafka_offset")
-    assert [bytes(letter.raw) for letter in refused] == [values[letter.kafka_offset] for letter in refused]
+    assert [bytes(letter.raw) for letter in refused] == [values[letter.kafka_offset or 0] for letter in refused]
     assert "storage_refused" not in refused.values_list("reason", flat=True)
 
 

@@ -127,22 +127,26 @@ def test_a_tombstone_is_a_record(reader: PartitionReader) -> None:
     assert reader.peek().records == [Raw(100, 0, None)]
 
 
-def test_full_at_the_limit_and_drained_at_half_of_it(reader: PartitionReader) -> None:
-    reader.add(raws(range(100, 139)), now=0.0)
-    assert not reader.full
-
-    reader.add(raws([139]), now=0.0)
-    assert (reader.full, reader.drained) == (True, False)
-
+@pytest.mark.parametrize(
+    ("held", "stored", "full", "drained"),
+    [(39, 0, False, False), (40, 0, True, False), (40, 19, False, False), (40, 20, False, True), (0, 0, False, True)],
+)
+def test_full_at_the_limit_and_drained_at_half_of_it(
+    reader: PartitionReader, held: int, stored: int, full: bool, drained: bool
+) -> None:
+    reader.add(raws(range(100, 100 + held)), now=0.0)
     while reader.records:
         hand_on(reader, 0.0)
-    assert reader.full
 
-    reader.advance(119, now=1.0)
-    assert (reader.full, reader.drained) == (False, False)
+    reader.advance(100 + stored, now=1.0)
 
-    reader.advance(120, now=1.0)
-    assert reader.drained
+    assert (reader.full, reader.drained) == (full, drained)
+
+
+def test_what_is_in_hand_counts_as_well(reader: PartitionReader) -> None:
+    reader.add(raws(range(100, 140)), now=0.0)
+
+    assert (reader.full, reader.drained) == (True, False)
 
 
 def test_no_progress_with_an_empty_queue_is_a_stall(reader: PartitionReader) -> None:
