@@ -11,8 +11,8 @@ from django.http import HttpRequest, HttpResponse
 from events.instruments import ACTIVE_CONNECTIONS
 
 REMEMBERED = 4096
-# Probes come every second and are quick: they would drown what users see.
-UNCOUNTED = ("/health", "/healthz", "/ready", "/static/")
+# Probes and the live page ask every second: they would drown what users see.
+UNCOUNTED = ("/health", "/ready", "/static/", "/api/v1/internal/overview")
 
 
 @dataclass(frozen=True)

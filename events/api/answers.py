@@ -29,7 +29,7 @@ def single(outcome: Outcome) -> dict[str, Any]:
     """The answer to one event that is stored, now or before; raises for one that was refused."""
     if outcome.status == "refused":
         raise _refusal(outcome)
-    answer = {"success": True, "event_id": outcome.event_id, "timestamp": _zulu(outcome.timestamp)}
+    answer = {"success": True, "event_id": outcome.event_id, "timestamp": outcome.timestamp}
     if outcome.status == "duplicate":
         answer["duplicate"] = True
     return answer
@@ -53,7 +53,7 @@ def _result(index: int, outcome: Outcome) -> dict[str, Any]:
     return {
         "status": outcome.status,
         "event_id": outcome.event_id,
-        "timestamp": _zulu(outcome.timestamp),
+        "timestamp": outcome.timestamp,
     }
 
 
@@ -64,7 +64,3 @@ def _refusal(outcome: Outcome) -> ApiError:
     if outcome.reason == Reason.TOO_LARGE:
         return ApiError(413, "Body too large", details, reason=outcome.reason)
     return BadRequest("Invalid request body", details, reason=outcome.reason)
-
-
-def _zulu(moment: str | None) -> str | None:
-    return moment.replace("+00:00", "Z") if moment else None

@@ -14,7 +14,10 @@ from rest_framework.response import Response
 logger = logging.getLogger(__name__)
 
 RETRY_AFTER = "5"
-AWAY = {"error": "Database unavailable", "details": "PostgreSQL cannot be reached; nothing was stored; try again"}
+AWAY = {
+    "error": "Database unavailable",
+    "details": "PostgreSQL cannot be reached; try again: an id is stored only once",
+}
 TOO_SLOW = {
     "error": "Query took too long",
     "details": "ask for a shorter window (start_time, end_time) or filter by event_type, user_id or session_id",

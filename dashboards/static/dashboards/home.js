@@ -7,6 +7,10 @@ const short = new Intl.NumberFormat("en", { maximumFractionDigits: 8, useGroupin
 const rounded = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
 const byId = (id) => document.getElementById(id);
 const lastPrices = new Map();
+// What a trader looks for first, and what says little in a list.
+const FIRST = ["asset", "price", "quantity", "mid_price", "bid_price", "ask_price", "best_bid", "best_ask", "entry_price", "exit_price",
+  "realized_pnl", "total_pnl", "total", "order_type", "reject_reason", "reason", "message", "strategy_name", "path", "element_id", "key", "method"];
+const HIDDEN = /^(symbol|side|taker_side|source|kind|schema_version)$|(^|_)id$/;
 let seenAt = 0;
 let paused = false;
 
@@ -36,20 +40,22 @@ function part(name, tone, state, note) {
   item.querySelector(".note").textContent = note;
 }
 
-function showParts(health, estimate) {
+function showParts(health, topics = [], estimate = 0) {
   const consumer = health.consumer;
   const tone = (state) => (state === "connected" ? "good" : "bad");
   const lag = consumer.lag === null ? "?" : number.format(consumer.lag);
   const days = health.partitions_ahead;
   const tones = { running: "good", absent: "warn", stale: "warn", unknown: "bad", stopped: "bad" };
   const notes = { absent: "has not run yet", stale: "no sign of life", unknown: "needs PostgreSQL" };
-  part("kafka", tone(health.kafka), health.kafka, "topics of the platform");
+  const partitions = topics.reduce((sum, topic) => sum + topic.partitions, 0);
+  part("kafka", tone(health.kafka), health.kafka, partitions ? `${topics.length} topics, ${partitions} partitions` : "events of the platform");
   part("consumer", tones[consumer.status], consumer.status,
     notes[consumer.status] || (consumer.stopped.length ? consumer.stopped.join(", ") : `${lag} records behind`));
   part("cache", tone(health.cache), health.cache, "batches on their way");
   part("database", days !== null && days < 1 && health.database === "connected" ? "warn" : tone(health.database),
-    health.database, estimate ? `about ${number.format(estimate)} events, ${days} days ahead` : `partitions ${days ?? "?"} days ahead`);
-  part("api", "good", "answering", `half within ${rounded.format(health.latency.p50)} ms, 99 % within ${rounded.format(health.latency.p99)} ms`);
+    health.database, days === null ? "stores the events" : estimate ? `about ${number.format(estimate)} events` : "no events yet");
+  const latency = health.latency;
+  part("api", "good", "answering", latency.p99 ? `p50 ${rounded.format(latency.p50)} ms, p99 ${rounded.format(latency.p99)} ms` : "no requests yet");
 }
 
 function showStatus(status, problems) {
@@ -83,7 +89,7 @@ function draw(rates) {
 
 function ceiling(value) {
   const size = 10 ** Math.floor(Math.log10(value));
-  return [1, 2, 5, 10].map((step) => step * size).find((step) => step >= value);
+  return [1, 1.5, 2, 3, 4, 5, 7.5, 10].map((step) => step * size).find((step) => step >= value);
 }
 
 function showPrices(prices) {
@@ -126,9 +132,10 @@ function what(event) {
   const side = String(p.side ?? p.taker_side ?? "");
   if (typeof p.symbol === "string") cell.append(element("b", p.symbol), " ");
   if (side) cell.append(element("b", side, /buy|long/i.test(side) ? "buy" : "sell"), " ");
-  const shown = new Set(["symbol", "side", "taker_side"]);
-  const rest = Object.entries(p).filter(([name, value]) => !shown.has(name) && value !== null && typeof value !== "object" && !/_?id$/.test(name));
-  cell.append(rest.slice(0, 4).map(([name, value]) => `${name.replaceAll("_", " ")} ${typeof value === "number" ? short.format(value) : String(value).slice(0, 40)}`).join(" · "));
+  const plain = Object.entries(p).filter(([name, value]) => !HIDDEN.test(name) && value !== null && typeof value !== "object");
+  const rank = ([name]) => (FIRST.indexOf(name) + 1 || FIRST.length + 1);
+  plain.sort((a, b) => rank(a) - rank(b));
+  cell.append(plain.slice(0, 4).map(([name, value]) => `${name.replaceAll("_", " ")} ${typeof value === "number" ? short.format(value) : String(value).slice(0, 40)}`).join(" · "));
   return cell;
 }
 
@@ -137,7 +144,8 @@ function showLatest(events) {
   byId("latest").replaceChildren(...events.map((event) => {
     const line = element("tr");
     const time = element("td");
-    const link = element("a", event.timestamp.slice(11, 23).replace("Z", ""));
+    const link = element("a", event.timestamp.slice(11, 19));
+    link.append(element("span", event.timestamp.slice(19, 23).replace("Z", ""), "fraction"));
     link.href = `/api/v1/events/${event.id}?timestamp=${encodeURIComponent(event.timestamp)}`;
     time.append(link);
     line.append(time, element("td", event.event_type), what(event), element("td", event.user_id ?? event.session_id ?? ""));
@@ -145,14 +153,18 @@ function showLatest(events) {
   }));
 }
 
+async function ask(address) {
+  const response = await fetch(address, { signal: AbortSignal.timeout(10000) });
+  return { ok: response.ok, answer: await response.json() };
+}
+
 async function look() {
   try {
-    const response = await fetch(document.body.dataset.overview, { signal: AbortSignal.timeout(10000) });
-    const seen = await response.json();
-    if (!response.ok) throw new Error(`${seen.error}: ${seen.details}`);
+    const { ok, answer: seen } = await ask(document.body.dataset.overview);
+    if (!ok) return await showOutage(seen);
     document.body.classList.remove("away");
     showStatus(seen.health.status, seen.health.problems);
-    showParts(seen.health, seen.events_estimate);
+    showParts(seen.health, seen.topics, seen.events_estimate);
     showRates(seen.ingestion);
     showPrices(seen.prices);
     showBusiest(seen.busiest);
@@ -163,6 +175,14 @@ async function look() {
     document.body.classList.add("away");
     showStatus("no answer", [error.name === "TypeError" ? "The service does not answer; trying again." : error.message]);
   }
+}
+
+// The database cannot be asked; which part is away is known all the same.
+async function showOutage(error) {
+  document.body.classList.add("away");
+  const { answer: health } = await ask("/healthz");
+  showStatus(health.status, health.problems.length ? health.problems : [`${error.error}: ${error.details}`]);
+  showParts(health);
 }
 
 async function follow() {
