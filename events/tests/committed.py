@@ -1,3 +1,9 @@
+"""The database with real commits, for tests of several connections at once; emptied afterwards.
+
+A module that imports the fixture has it in the place of pytest-django's own of that name, whose
+flush would take the default project away from all later tests.
+"""
+
 from collections.abc import Iterator
 
 import pytest
@@ -10,11 +16,7 @@ TABLES = "events, kafka_ledger, ingest_gaps, dead_letters, touched_buckets, inge
 
 
 @pytest.fixture
-def committed(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """The database with real commits, for tests of several connections; emptied afterwards.
-
-    Not `transactional_db`: its flush would take the default project away from all later tests.
-    """
+def _django_db_helper(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     with django_db_blocker.unblock():
         before = set(partitions.existing())
         yield
