@@ -9,8 +9,8 @@ import psutil
 
 from analytics_project.services import Instance
 from benchmarks import machine, preload, programs, raw_copy, topics
+from benchmarks.cli import Options
 from benchmarks.figures import Spread, print_table, ratio, say
-from benchmarks.options import Options
 from benchmarks.place import INSTANCE
 from benchmarks.pool import Pool
 

@@ -15,14 +15,14 @@ INSTANCE = "bench"
 DATABASE = "analytics_bench"
 
 
-def run_suite(arguments: Sequence[str], *, keep_database: bool) -> int:
+def run_suite(arguments: Sequence[str]) -> int:
     """Run `benchmarks.suite` against the instance `bench`, or wherever the environment points.
 
     In a process of its own, because Django reads its settings once, from the environment.
     """
     with lease(INSTANCE, report) as instance, tempfile.TemporaryDirectory(prefix="metrics-") as shared:
         env = os.environ | instance.environment()
-        make_database(env, keep=keep_database)
+        make_database(env)
         env |= {
             "DB_NAME": DATABASE,
             "DJANGO_SETTINGS_MODULE": "analytics_project.settings",
@@ -33,7 +33,7 @@ def run_suite(arguments: Sequence[str], *, keep_database: bool) -> int:
         return subprocess.run([sys.executable, "-m", "benchmarks.suite", *arguments], env=env, check=False).returncode
 
 
-def make_database(env: dict[str, str], *, keep: bool) -> None:
+def make_database(env: dict[str, str]) -> None:
     name = sql.Identifier(DATABASE)
     with psycopg.connect(
         host=env["DB_HOST"],
@@ -43,11 +43,8 @@ def make_database(env: dict[str, str], *, keep: bool) -> None:
         password=env.get("DB_PASSWORD", ""),
         autocommit=True,
     ) as connection:
-        if not keep:
-            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
-        known = connection.execute("SELECT FROM pg_database WHERE datname = %s", [DATABASE])
-        if known.fetchone() is None:
-            connection.execute(sql.SQL("CREATE DATABASE {}").format(name))
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(name))
 
 
 def report(line: str) -> None:

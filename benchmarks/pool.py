@@ -50,7 +50,8 @@ class Pool:
         world = World(seed=25, start=microseconds(yesterday()), rate=RATE)
         return [_sample(item.envelope) for item in islice(world.events(), SIZE)]
 
-    def _next(self, count: int) -> Iterator[tuple[str, str, Sample]]:
+    def take(self, count: int) -> Iterator[tuple[str, str, Sample]]:
+        """Ids, times and samples, from which events are made."""
         samples, step = self.samples, self.step
         for _ in range(count):
             self.now += max(1, round(self.random.expovariate(1 / step)))
@@ -61,7 +62,7 @@ class Pool:
         """As they are in Kafka or in the body of a request."""
         return [
             b'{"id":"%s","timestamp":"%s",%s' % (id_.encode(), time.encode(), sample.rest)
-            for id_, time, sample in self._next(count)
+            for id_, time, sample in self.take(count)
         ]
 
     def copy_lines(self, count: int) -> list[bytes]:
@@ -72,7 +73,7 @@ class Pool:
                 *(time.encode(), id_.encode(), sample.event_type.encode()),
                 *(_field(sample.user_id), _field(sample.session_id), sample.stored),
             )
-            for id_, time, sample in self._next(count)
+            for id_, time, sample in self.take(count)
         ]
 
 

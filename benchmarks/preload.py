@@ -1,5 +1,7 @@
 """Filling the table before a measurement."""
 
+from datetime import datetime
+
 import psycopg
 from django.core.management import call_command
 from django.db import connection
@@ -35,7 +37,7 @@ def settle() -> None:
             say("no CHECKPOINT: the role may not")
 
 
-def one(statement: str, *parameters: object) -> int:
+def one(statement: str, *parameters: str | datetime) -> int:
     """The single number that a query answers."""
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)

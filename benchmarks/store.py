@@ -8,8 +8,8 @@ from uuid import uuid4
 from django.db import transaction
 
 from benchmarks import machine, raw_copy
+from benchmarks.cli import Options
 from benchmarks.figures import Spread, print_table, ratio
-from benchmarks.options import Options
 from benchmarks.pool import Pool
 from benchmarks.stopwatch import Stopwatch
 from events import accounting, copying, ledger, marks, store, wire
@@ -112,5 +112,3 @@ class Feed:
     def store(self, batches: list[bytes]) -> None:
         for packed in batches:
             store.store_kafka(wire.unpack(packed))
-
-

@@ -35,11 +35,11 @@ def remove(name: str) -> None:
         admin.close()
 
 
-def producer() -> KafkaProducer:
+def producer(linger_ms: int = 20) -> KafkaProducer:
     return KafkaProducer(
         bootstrap_servers=settings.CONFIG.kafka.brokers,
         compression_type="lz4",
-        linger_ms=20,
+        linger_ms=linger_ms,
         batch_size=131_072,
         acks=1,
     )
