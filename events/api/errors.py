@@ -1,6 +1,5 @@
 """How the API says no: one body shape for every refusal, and never a stack trace."""
 
-import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,8 +9,6 @@ from django.http import Http404
 from psycopg.errors import QueryCanceled
 from rest_framework import exceptions
 from rest_framework.response import Response
-
-logger = logging.getLogger(__name__)
 
 RETRY_AFTER = "5"
 AWAY = {
@@ -81,7 +78,6 @@ def outage(error: Exception) -> tuple[int, dict[str, str], dict[str, str]]:
     """Status, body and headers for a database that does not answer, or not in time."""
     if isinstance(error.__cause__, QueryCanceled):
         return 504, TOO_SLOW, {}
-    logger.error("The database is away: %s", type(error).__name__)
     return 503, AWAY, {"Retry-After": RETRY_AFTER}
 
 

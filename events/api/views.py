@@ -15,6 +15,7 @@ from events.api.bodies import read_body
 from events.api.errors import ApiError
 from events.api.paging import Position
 from events.api.parsers import BATCH_PARSERS, EventParser
+from events.api.together import store_one
 from events.instruments import QUERY_DURATION
 
 
@@ -25,8 +26,8 @@ class EventViewSet(ViewSet):
     lookup_value_regex = "[^/]+"
 
     def create(self, request: Request) -> Response:
-        [outcome] = store.store_http(read_events(request))
-        return Response(answers.single(outcome), status=status.HTTP_201_CREATED)
+        [body] = read_events(request)
+        return Response(answers.single(store_one(body)), status=status.HTTP_201_CREATED)
 
     @action(detail=False, methods=["post"], parser_classes=BATCH_PARSERS)
     def batch(self, request: Request) -> Response:
