@@ -9,11 +9,13 @@ from collections.abc import Iterator
 import pytest
 from redis import Redis
 
+from analytics_project.services.ports import is_free
 from analytics_project.services.process import send, wait_for_end
 from analytics_project.services.service import Service
 from tests import embedded
 from tests.numbered import BACKLOG, Load, assert_each_once, stored_numbers, under_load
 from tests.pipeline import Pipeline
+from tests.processes import wait_until
 
 pytestmark = pytest.mark.django_db
 
@@ -46,6 +48,12 @@ def kill(found: Service, number: signal.Signals) -> None:
     assert running
     send(running, number)
     wait_for_end(running, 30)
+    wait_until_gone(found)
+
+
+def wait_until_gone(found: Service) -> None:
+    """Until its port is free: the server must come back where everybody knows it."""
+    wait_until(lambda: is_free(found.port() or 0), seconds=10, what=lambda: f"the port of {found.title}")
 
 
 def wait_until_busy(pipeline: Pipeline) -> None:
@@ -139,6 +147,7 @@ def test_a_kafka_that_forgot_everything(pipeline: Pipeline, kafka: Service) -> N
     pipeline.wait_until_done()
 
     kafka.stop()
+    wait_until_gone(kafka)
     kafka.start(embedded.report)
     pipeline.reconnect()
     load.send(2000)
