@@ -68,7 +68,7 @@ def test_a_writer_that_waited_for_another_sees_its_conflicts() -> None:
     one = event()
     contents = [json.dumps({**one, "properties": {"n": n}}).encode() for n in range(4)]
 
-    answers = at_once(*[lambda content=content: store_http([content])[0] for content in contents])  # type: ignore[misc]
+    answers = at_once(*[lambda content=content: store_http([content])[0] for content in contents])
 
     assert sorted(answer.reason or "" for answer in answers) == ["", "conflict", "conflict", "conflict"]
 
@@ -79,7 +79,7 @@ def test_overlapping_ranges_store_each_offset_once() -> None:
     records = [record(offset, b'{"event_type":"a","properties":{"o":%d}}' % offset) for offset in range(300)]
     cuts = [(0, 200), (100, 300), (50, 250), (0, 300)]
 
-    figures = at_once(*[lambda lo=lo, hi=hi: store_kafka(batch(stretch, records[lo:hi])) for lo, hi in cuts])  # type: ignore[misc]
+    figures = at_once(*[lambda lo=lo, hi=hi: store_kafka(batch(stretch, records[lo:hi])) for lo, hi in cuts])
 
     assert sum(figure.stored for figure in figures) == Event.objects.count() == 300
     assert sum(figure.redelivered for figure in figures) == 200 + 200 + 200 + 300 - 300
