@@ -35,7 +35,8 @@ def celery_settings(broker_url: str) -> dict[str, Any]:
         "CELERY_WORKER_MAX_TASKS_PER_CHILD": 5000,
         "CELERY_WORKER_MAX_MEMORY_PER_CHILD": 180_000,
         "CELERY_WORKER_HIJACK_ROOT_LOGGER": False,
-        "CELERY_WORKER_SEND_TASK_EVENTS": True,
+        # Three messages a task that mostly nobody reads. Flower turns them on while it runs.
+        "CELERY_WORKER_SEND_TASK_EVENTS": False,
         # Shorter than the visibility timeout, else a slow task would run twice at once.
         "CELERY_TASK_SOFT_TIME_LIMIT": 60,
         "CELERY_TASK_TIME_LIMIT": 90,

@@ -24,11 +24,12 @@ def enqueue(batch: RawBatch) -> None:
         batch.lo,
         batch.hi,
         [record.offset for record in batch.records],
-        [record.time for record in batch.records],
+        [record.timestamp for record in batch.records],
         [record.value for record in batch.records],
     )
     try:
-        insert_batch.apply_async((packed,), retry=False)
+        # Without argsrepr Celery would render the bytes of each batch into its headers.
+        insert_batch.apply_async((packed,), retry=False, argsrepr="(batch)", kwargsrepr="")
     except (OperationalError, RedisError, OSError) as error:
         raise QueueAway(str(error)) from error
 

@@ -17,10 +17,10 @@ MAX_BATCH_BYTES = 1_000_000
 
 
 class Raw(NamedTuple):
-    """What we need of a Kafka record."""
+    """What we need of a Kafka record. kafka-python's own records serve as well, uncopied."""
 
     offset: int
-    time: int
+    timestamp: int
     value: bytes | None
 
 
@@ -74,7 +74,9 @@ class PartitionReader:
 
     def add(self, records: Sequence[Raw], now: float) -> None:
         """Take in records; those before the position (a second delivery) are passed over."""
-        fresh = [record for record in records if record.offset >= self.next_offset]
+        fresh = records
+        if records and records[0].offset < self.next_offset:
+            fresh = [record for record in records if record.offset >= self.next_offset]
         if not fresh:
             return
         if not self.records:

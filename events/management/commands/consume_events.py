@@ -1,3 +1,4 @@
+import gc
 import logging
 import signal
 import time
@@ -27,6 +28,10 @@ class Command(BaseCommand):
         parser.add_argument("--topic", action="append", dest="topics", help="instead of those configured")
 
     def handle(self, *, topics: list[str] | None, **options: Any) -> None:
+        # Records come by the ten thousand and go as they came, without a cycle among them:
+        # looking for cycles after every 700 would cost a fifth of the consumer's time.
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 20)
         self.runner: Runner | None = None
         self.stopping = False
         for signum in (signal.SIGTERM, signal.SIGINT):
