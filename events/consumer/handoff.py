@@ -29,7 +29,7 @@ def enqueue(batch: RawBatch) -> None:
     )
     try:
         # Without argsrepr Celery would render the bytes of each batch into its headers.
-        insert_batch.apply_async((packed,), retry=False, argsrepr="(batch)", kwargsrepr="")
+        insert_batch.apply_async((packed,), retry=False, argsrepr="(batch)")  # type: ignore[call-arg]
     except (OperationalError, RedisError, OSError) as error:
         raise QueueAway(str(error)) from error
 
