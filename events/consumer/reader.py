@@ -137,6 +137,10 @@ class PartitionReader:
     def drained(self) -> bool:
         return self.next_offset - self.watermark <= self.policy.max_in_flight // 2
 
+    def suspect(self, now: float) -> bool:
+        """Whether it is worth a look into the queue."""
+        return self.in_flight > 0 and timedelta(seconds=now - self.progress_at) >= self.policy.stall_timeout
+
     def stalled(self, now: float, *, queue_empty: bool, nothing_unacked: bool) -> bool:
         """Whether batches under way are lost: no progress, and no task that could still make any.
 

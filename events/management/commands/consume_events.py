@@ -12,10 +12,11 @@ from django.db import Error as DatabaseError
 from kafka.errors import KafkaError
 
 from events import partitions
+from events.consumer.assignment import Assignment, Stuck
 from events.consumer.client import KafkaClient
 from events.consumer.handoff import QueueState
 from events.consumer.reader import Policy
-from events.consumer.runner import Runner, Stuck
+from events.consumer.runner import Runner
 
 logger = logging.getLogger(__name__)
 RETRY_SECONDS = 2
@@ -53,7 +54,7 @@ class Command(BaseCommand):
         partitions.apply(partitions.plan_ahead(datetime.now(UTC).date(), retention.partitions_ahead))
         client = KafkaClient(topics, settings.CONFIG.kafka.consumer_group)
         try:
-            self.runner = Runner(client, policy(), QueueState(), stopping=self.stopping)
+            self.runner = Runner(Assignment(client, policy()), QueueState(), stopping=self.stopping)
             logger.info("Consuming %s", ", ".join(topics))
             self.runner.run()
         finally:
