@@ -2,6 +2,7 @@
 
 import random
 import socket
+import time
 
 HOST = "127.0.0.1"
 # Below the range from which the kernel takes ports of outgoing connections: what is free at the
@@ -17,6 +18,16 @@ def is_free(port: int) -> bool:
             probe.bind((HOST, port))
         except OSError:
             return False
+    return True
+
+
+def becomes_free(port: int, patience: float) -> bool:
+    """Is it free, now or within so many seconds?"""
+    deadline = time.monotonic() + patience
+    while not is_free(port):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
     return True
 
 

@@ -15,6 +15,9 @@ import psutil
 from analytics_project.services import ports, process
 from analytics_project.services.folder import Folder, folders
 
+# A server that was just killed may hold its port a moment longer than its process lives.
+PORT_PATIENCE = 2
+
 Report = Callable[[str], None]
 
 
@@ -115,7 +118,7 @@ class Service(ABC):
     def choose_port(self, report: Report) -> int:
         """The remembered port, or another one when somebody else has it."""
         port = self.port()
-        if port is not None and ports.is_free(port):
+        if port is not None and ports.becomes_free(port, PORT_PATIENCE):
             return port
         chosen = ports.free_port()
         if port is not None:
