@@ -29,10 +29,7 @@ TYPE = 'CREATE INDEX ON {table} (project_id, event_type, "timestamp")'
 USER = 'CREATE INDEX ON {table} (project_id, user_id, "timestamp") WHERE user_id IS NOT NULL'
 SESSION = 'CREATE INDEX ON {table} (project_id, session_id, "timestamp") WHERE session_id IS NOT NULL'
 USUAL = (TYPE, USER, SESSION)
-COMPRESSED = (
-    "ALTER TABLE {table} ALTER properties SET STORAGE MAIN,"
-    " SET (toast_tuple_target = 128)"
-)
+COMPRESSED = "ALTER TABLE {table} ALTER properties SET STORAGE MAIN, SET (toast_tuple_target = 128)"
 
 
 @dataclass
