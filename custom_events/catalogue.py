@@ -99,7 +99,8 @@ _FILLED = _kinds(text="symbol side", decimal="price quantity")
 
 _POSITION = _kinds(text="symbol side", decimal="quantity entry_price")
 _POSITION_OPTIONAL = _kinds(text="position_id strategy_id", decimal="leverage margin notional")
-_POSITION_ALIASES = {"avg_entry_price": "entry_price", "current_price": "mark_price"}
+_POSITION_ALIASES = {"avg_entry_price": "entry_price"}
+_MARK_ALIASES = _POSITION_ALIASES | {"current_price": "mark_price"}
 _POSITION_MARKED = _kinds(decimal="mark_price unrealized_pnl realized_pnl liquidation_price")
 _CLOSED = _kinds(text="symbol", decimal="quantity exit_price realized_pnl")
 _CLOSED_OPTIONAL = _POSITION_OPTIONAL | _kinds(
@@ -167,7 +168,7 @@ _TYPES = (
         "signal.rejected", _kinds(text="strategy_id symbol reason"), _kinds(identifier="signal_id"), _SIGNAL_ALIASES
     ),
     EventType("position.opened", _POSITION, _POSITION_OPTIONAL, _POSITION_ALIASES),
-    EventType("position.updated", _POSITION, _POSITION_OPTIONAL | _POSITION_MARKED, _POSITION_ALIASES),
+    EventType("position.updated", _POSITION, _POSITION_OPTIONAL | _POSITION_MARKED, _MARK_ALIASES),
     EventType("position.closed", _CLOSED, _CLOSED_OPTIONAL, _POSITION_ALIASES),
     EventType("balance.updated", _kinds(text="asset", decimal="total"), _BALANCE_OPTIONAL),
     EventType("pnl.snapshot", _kinds(decimal="total_pnl"), _PNL_OPTIONAL),

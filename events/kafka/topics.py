@@ -71,7 +71,9 @@ def connect(
     reported = False
     while True:
         try:
-            return KafkaAdminClient(bootstrap_servers=list(brokers), bootstrap_timeout_ms=1500)
+            return KafkaAdminClient(
+                bootstrap_servers=list(brokers), bootstrap_timeout_ms=1500, request_timeout_ms=10_000
+            )
         except (KafkaConnectionError, KafkaTimeoutError) as error:
             if time.monotonic() >= deadline or stopping():
                 raise BrokerAway(f"no Kafka broker answers at {', '.join(brokers)}") from error

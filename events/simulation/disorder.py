@@ -32,7 +32,9 @@ class Disorder:
     def _delayed(self, events: Iterable[Simulated], random: Random) -> Iterator[Simulated]:
         held: list[tuple[int, int, Simulated]] = []
         sequence = count()
+        last = 0
         for event in events:
+            last = event.at
             while held and held[0][0] <= event.at:
                 at, _, earlier = heappop(held)
                 yield Simulated(at, earlier.envelope)
@@ -43,7 +45,7 @@ class Disorder:
             else:
                 yield event
         while held:
-            yield heappop(held)[2]
+            yield Simulated(last, heappop(held)[2].envelope)
 
     def _shuffled(self, events: Iterable[Simulated], random: Random) -> Iterator[Simulated]:
         events = iter(events)

@@ -5,6 +5,8 @@ from events.simulation.kernel import Kernel, Process, Properties
 
 # A visit has about 15 events.
 VISITS = 0.05 / 15
+# Visits at one time, by events a second: a user thinks for six seconds between two of them.
+PRESENT = 0.3
 KNOWN_USERS = 400
 
 PAGES = {
@@ -45,14 +47,18 @@ class Visit:
         self.agent = random.choice(AGENTS)
 
     def live(self) -> Process:
-        random = self.kernel.random
         self._view("/login", "Log in", None)
-        while random.random() < 0.08:
+        while self.kernel.random.random() < 0.08:
             yield self._pause(4)
             self._log_in(success=False)
         yield self._pause(4)
-        started = self.kernel.now
         self._log_in(success=True)
+        yield from self.look_around()
+
+    def look_around(self) -> Process:
+        """What a user does who is logged in."""
+        random = self.kernel.random
+        started = self.kernel.now
         previous, path = "/login", "/"
         for _ in range(1 + min(20, int(random.expovariate(1 / 5)))):
             yield from self._look_at(path, previous)
@@ -113,7 +119,10 @@ class Visit:
 
 
 def receive_visitors(kernel: Kernel) -> None:
-    # The first ones are on their way: a demo must not wait minutes for its first user.
+    # As many as there usually are have been here for a while: a stream need not warm up.
+    for _ in range(min(2000, int(PRESENT * kernel.rate))):
+        kernel.start(Visit(kernel).look_around(), after=kernel.random.randrange(10 * SECOND))
+    # And a demo must not wait minutes for its first login.
     for number in range(3):
         kernel.start(Visit(kernel).live(), after=number * SECOND // 2)
     kernel.repeat(lambda: kernel.start(Visit(kernel).live()), VISITS, steady=True)
