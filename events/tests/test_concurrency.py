@@ -133,9 +133,10 @@ def test_reading_goes_on_while_a_partition_is_made() -> None:
 
     with transaction.atomic():
         partitions.create(date(2031, 2, 1))
-        counts = at_once(Event.objects.count, lambda: len(store_http([raw()])))
+        read, written = at_once(Event.objects.count, lambda: len(store_http([raw()])))
 
-    assert counts == [1, 1]
+    assert read in {1, 2}
+    assert written == 1
 
 
 def test_maintenance_started_twice_runs_once() -> None:
