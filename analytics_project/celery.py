@@ -9,8 +9,12 @@ import os
 from celery import Celery
 from celery.schedules import crontab
 from celery.signals import setup_logging
+from kombu.transport import TRANSPORT_ALIASES
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "analytics_project.settings")
+
+# Under its usual name, by which Flower and Celery's own checks know it.
+TRANSPORT_ALIASES["redis"] = "analytics_project.lib.queue_transport:Transport"
 
 app = Celery("analytics_project")
 app.config_from_object("django.conf:settings", namespace="CELERY")

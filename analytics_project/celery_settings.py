@@ -15,7 +15,6 @@ VISIBILITY_TIMEOUT = 120
 def celery_settings(broker_url: str) -> dict[str, Any]:
     return {
         "CELERY_BROKER_URL": broker_url,
-        "CELERY_BROKER_TRANSPORT": "analytics_project.lib.queue_transport:Transport",
         # Each with its own routing key: with Celery's default all three would get every message.
         "CELERY_TASK_QUEUES": [Queue(name, routing_key=name) for name in ("ingest", "rollup", "maintenance")],
         "CELERY_TASK_DEFAULT_QUEUE": "maintenance",
