@@ -17,7 +17,8 @@ from django.db import connection
 
 from analytics_project.tests.conftest import closed_port
 
-pytestmark = pytest.mark.slow
+# The mark makes pytest-django prepare the database that the servers use.
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 ORIGIN = "https://mm.example.com"
 
 
