@@ -82,4 +82,5 @@ class Live:
         )
         while not self._stopping() and self._broker_is_full():
             time.sleep(10 * NAP)
-        logger.warning("Going on")
+        if not self._stopping():
+            logger.warning("The broker has room again, going on")

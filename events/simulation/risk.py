@@ -50,11 +50,9 @@ class Watch:
         kernel.start(self.emergencies())
 
     def mark(self) -> None:
-        positions = list(self._account().positions.values())
-        if positions:
-            position = self.kernel.random.choice(positions)
-            owner = next(account for account in self.accounts if position in account.positions.values())
-            owner.mark(position)
+        account = self._account()
+        if account.positions:
+            account.mark(self.kernel.random.choice(list(account.positions.values())))
 
     def snapshot(self) -> None:
         account = self._account()
