@@ -1,6 +1,7 @@
 """Tell the addresses once the service answers."""
 
 import http.client
+import threading
 import time
 from collections.abc import Callable
 
@@ -9,16 +10,19 @@ from analytics_project.config import Config
 PATIENCE = 120
 
 
-def announce_when_ready(config: Config, password: str, started: float, say: Callable[[str], None]) -> None:
+def announce_when_ready(
+    over: threading.Event, config: Config, password: str, started: float, say: Callable[[str], None]
+) -> None:
     """Wait until the health check of the web process is satisfied, then print where to look."""
     health = ""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
+        if over.wait(0.3):
+            return
         status, health = ask(config.server.port, "/health")
         if status == http.client.OK:
             say(addresses(config, password, time.monotonic() - started))
             return
-        time.sleep(0.3)
     say(f"make run: not healthy after {PATIENCE} s; the last answer: {health or 'none'}")
 
 

@@ -23,13 +23,21 @@ class Runner(Manager):  # type: ignore[misc]
     def __init__(self, procfile: Path, env: dict[str, str]) -> None:
         super().__init__()
         self.ended_first = ""
+        self.over = threading.Event()
         self._threads: list[threading.Thread] = []
         for name, command in parse_procfile(procfile.read_text()).processes.items():
             self.add_process(name, command, env=env, cwd=str(procfile.parent))
 
     def alongside(self, function: Callable[Arguments, None], *args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
-        """Run a function in a thread while the processes run."""
+        """Run a function in a thread while the processes run; it returns soon after `over` is set."""
         self._threads.append(threading.Thread(target=function, args=args, kwargs=kwargs, daemon=True))
+
+    def loop(self) -> None:
+        """Run until all processes have ended, and with them what runs alongside."""
+        super().loop()
+        self.over.set()
+        for thread in self._threads:
+            thread.join()
 
     def terminate(self) -> None:
         """Ask all processes to end; those that have not done so after a while are killed."""

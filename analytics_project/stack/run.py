@@ -34,7 +34,7 @@ def main() -> int:
         refuse_taken_ports(config)
         with lease(os.environ.get("SERVICES_NAME", "dev"), say) as instance:
             env = environment(instance)
-            subprocess.run([sys.executable, "manage.py", "prepare_dev"], cwd=CHECKOUT, env=env, check=True)
+            prepare(env)
             return run_processes(instance, env, config, started)
     except (ConfigError, ServiceError) as error:
         say(f"make run: {error}")
@@ -44,6 +44,13 @@ def main() -> int:
         say("make run: interrupted")
         return 0
     return 1
+
+
+def prepare(env: dict[str, str]) -> None:
+    # In a session of its own, so that Ctrl-C reaches this process only, which then ends the other.
+    subprocess.run(
+        [sys.executable, "manage.py", "prepare_dev"], cwd=CHECKOUT, env=env, check=True, start_new_session=True
+    )
 
 
 def interrupt(*_: object) -> None:
@@ -90,8 +97,8 @@ def admin_password(path: Path) -> str:
 
 def run_processes(instance: Instance, env: dict[str, str], config: Config, started: float) -> int:
     runner = Runner(CHECKOUT / "Procfile", env)
-    runner.alongside(announce_when_ready, config, env["DEV_ADMIN_PASSWORD"], started, say)
-    runner.alongside(keep_broker_small, instance, env, say)
+    runner.alongside(announce_when_ready, runner.over, config, env["DEV_ADMIN_PASSWORD"], started, say)
+    runner.alongside(keep_broker_small, runner.over, instance, env, say)
     runner.loop()
     if runner.ended_first:
         say(f"make run: {runner.ended_first} ended by itself, so everything was stopped; its last lines are above")
