@@ -3,6 +3,7 @@
 import threading
 import time
 from dataclasses import dataclass, field
+from functools import partial
 
 from benchmarks import machine, raw_copy, web
 from benchmarks.cli import Options
@@ -28,6 +29,8 @@ class Figures:
     insert_p99: list[float] = field(default_factory=list)
     per_second: list[float] = field(default_factory=list)
     foreign: list[float] = field(default_factory=list)
+    cpu_per_event: list[float] = field(default_factory=list)
+    cpu_per_single: list[float] = field(default_factory=list)
 
 
 def run(options: Options, pool: Pool) -> None:
@@ -35,15 +38,19 @@ def run(options: Options, pool: Pool) -> None:
     with web.serving() as (port, server):
         measure_batches(port, pool, 20 * BATCH, Figures())
         measure_singles(port, pool, Figures())
+        clock = machine.CpuClock({"web": partial(machine.cpu_seconds, server)})
         for _ in range(options.rounds):
-            clock = machine.CpuClock({"web": server})
             figures.raw.append(raw_copy.events_per_second(pool.copy_lines(options.events // 2)))
             clock.start()
             measure_batches(port, pool, options.events // 2, figures)
             clock.stop()
             figures.foreign.append(clock.foreign_cores)
+            figures.cpu_per_event.append(clock.used["web"] / (options.events // 2) * 1e6)
             measure_inserts(pool, figures)
+            clock.start()
             measure_singles(port, pool, figures)
+            clock.stop()
+            figures.cpu_per_single.append(clock.used["web"] / SINGLES * 1e6)
     print_results(figures)
 
 
@@ -87,7 +94,7 @@ def measure_inserts(pool: Pool, figures: Figures) -> None:
 def print_results(figures: Figures) -> None:
     batches, raw = Spread.of(figures.batches), Spread.of(figures.raw)
     print_table(
-        f"http, {machine.describe()}, foreign load with the client {Spread.of(figures.foreign):.2f} cores",
+        f"http, {machine.describe()}, PostgreSQL, client and others {Spread.of(figures.foreign):.2f} cores",
         ("what", "figure", "reference", "ratio"),
         [
             (
@@ -97,6 +104,8 @@ def print_results(figures: Figures) -> None:
             latencies("p50", figures.p50, figures.insert_p50),
             latencies("p99", figures.p99, figures.insert_p99),
             ("POST /events: requests/s", f"{Spread.of(figures.per_second):,.0f}", "", ""),
+            ("CPU of the web server, us/event of a batch", f"{Spread.of(figures.cpu_per_event):.0f}", "", ""),
+            ("CPU of the web server, us/request of POST /events", f"{Spread.of(figures.cpu_per_single):.0f}", "", ""),
         ],
     )
 

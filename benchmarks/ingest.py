@@ -3,6 +3,7 @@
 import os
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from uuid import uuid4
 
 import psutil
@@ -54,7 +55,7 @@ def pipeline(pool: Pool, events: int, worker: psutil.Process, figures: Figures) 
     # A group of its own: nobody waits for members of the last round to be missed.
     env = os.environ | {"KAFKA_CONSUMER_GROUP": topic}
     with programs.running(programs.manage("consume_events", "--topic", topic), env) as consumer:
-        clock = machine.CpuClock(families(consumer, worker))
+        clock = machine.CpuClock(meters(consumer, worker))
         measure(topic, events, clock, figures)
         note_memory(consumer, worker, figures)
     topics.remove(topic)
@@ -82,9 +83,14 @@ def wait_for(topic: str, events: int) -> int:
     return stored
 
 
-def families(consumer: psutil.Process, worker: psutil.Process) -> dict[str, psutil.Process | None]:
+def meters(consumer: psutil.Process, worker: psutil.Process) -> dict[str, machine.Meter]:
     services = {service.name: service.running() for service in Instance(INSTANCE).services}
-    return {"consumer": consumer, "workers": worker, **services}
+    return {
+        "consumer": partial(machine.cpu_seconds, consumer),
+        "worker, parent": partial(machine.own_seconds, worker),
+        "worker, two children": lambda: machine.cpu_seconds(worker) - machine.own_seconds(worker),
+        **{name: partial(machine.cpu_seconds, process) for name, process in services.items()},
+    }
 
 
 def note_memory(consumer: psutil.Process, worker: psutil.Process, figures: Figures) -> None:

@@ -3,12 +3,12 @@
 import os
 import platform
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import psutil
 
-Find = Callable[[], Iterable[psutil.Process]]
+Meter = Callable[[], float]
 
 
 def describe() -> str:
@@ -16,20 +16,18 @@ def describe() -> str:
     return f"{os.cpu_count()} cores ({platform.machine()}), {memory:.0f} GiB, Python {platform.python_version()}"
 
 
-def family(root: psutil.Process | None) -> list[psutil.Process]:
-    """A process and all that descend from it."""
-    if root is None:
-        return []
-    try:
-        return [root, *root.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return []
+def own_seconds(process: psutil.Process) -> float:
+    """CPU time of a process alone."""
+    times = process.cpu_times()
+    return float(times.user + times.system)
 
 
 def cpu_seconds(root: psutil.Process | None) -> float:
     """CPU time of a process and its descendants, those included that have ended and were waited for."""
+    if root is None:
+        return 0.0
     total = 0.0
-    for process in family(root):
+    for process in (root, *root.children(recursive=True)):
         try:
             times = process.cpu_times()
         except psutil.NoSuchProcess:
@@ -50,24 +48,25 @@ def machine_seconds() -> float:
 
 @dataclass
 class CpuClock:
-    """CPU seconds of named process families between `start` and `stop`, and of everybody else.
+    """CPU seconds that each meter counts between `start` and `stop`, and the cores that others used.
 
-    This process counts as one of us, without its children: those have names of their own.
+    This process has a meter of its own, without its children: those are named by the caller.
     """
 
-    roots: Mapping[str, psutil.Process | None]
+    meters: Mapping[str, Meter]
     used: dict[str, float] = field(default_factory=dict)
     wall: float = 0.0
     foreign_cores: float = 0.0
 
     def start(self) -> None:
         self._wall, self._machine = time.monotonic(), machine_seconds()
-        self._own = time.process_time()
-        self._before = {name: cpu_seconds(root) for name, root in self.roots.items()}
+        self._before = self._read()
 
     def stop(self) -> None:
         self.wall = time.monotonic() - self._wall
-        self.used = {name: cpu_seconds(root) - self._before[name] for name, root in self.roots.items()}
-        self.used["measuring"] = time.process_time() - self._own
+        self.used = {name: seconds - self._before[name] for name, seconds in self._read().items()}
         others = machine_seconds() - self._machine - sum(self.used.values())
         self.foreign_cores = max(0.0, others / self.wall)
+
+    def _read(self) -> dict[str, float]:
+        return {name: meter() for name, meter in self.meters.items()} | {"measuring": time.process_time()}

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 from django.db import connection
 
@@ -28,6 +29,12 @@ FROM (SELECT *, "timestamp" - %s AS moved FROM events
 """
 RAREST = 'SELECT event_type FROM events WHERE "timestamp" >= %s GROUP BY 1 ORDER BY count(*) LIMIT 1'
 BUSIEST_USER = "SELECT user_id FROM events WHERE user_id IS NOT NULL GROUP BY 1 ORDER BY count(*) DESC LIMIT 1"
+# An id that tells nothing about its time, on the oldest day.
+ODD = uuid4()
+ODD_ID = """
+INSERT INTO events (id, "timestamp", project_id, event_type)
+SELECT %s, date_trunc('day', min("timestamp"), 'UTC') + interval '1 hour', 1, 'bench.odd' FROM events
+"""
 LIMIT = 100
 PAGES = 1000
 REPEATS = 50
@@ -86,6 +93,7 @@ def questions(client: Connection) -> list[Timing]:
         rare = cursor.fetchone()[0]
         cursor.execute(BUSIEST_USER)
         user = cursor.fetchone()[0]
+        cursor.execute(ODD_ID, [str(ODD)])
         cursor.execute('SELECT id, "timestamp" FROM events ORDER BY "timestamp" OFFSET 1000 LIMIT 1')
         id_, timestamp = cursor.fetchone()
 
@@ -101,6 +109,7 @@ def questions(client: Connection) -> list[Timing]:
         repeat("a user that never was", listing(user_id="nobody")),
         repeat("a property (symbol)", listing(**{"properties.symbol": "ETHUSDT"})),
         repeat("by id, UUIDv7", lambda: client.get(f"/api/v1/events/{id_}")),
+        repeat("by id, UUIDv4 (looked for on all days)", lambda: client.get(f"/api/v1/events/{ODD}")),
         repeat("by id and timestamp", lambda: client.get(f"/api/v1/events/{id_}", timestamp=timestamp.isoformat())),
     ]
 

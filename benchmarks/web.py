@@ -14,7 +14,7 @@ from analytics_project.services import ports
 from benchmarks import programs
 from benchmarks.client import Connection
 
-START_SECONDS = 30
+START_SECONDS = 120
 
 
 @contextmanager
