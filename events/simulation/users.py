@@ -45,6 +45,7 @@ class Visit:
         self.session_id = f"s-{token(random, 96)}"
         self.viewport = random.choice(VIEWPORTS)
         self.agent = random.choice(AGENTS)
+        self.started_at = kernel.now
 
     def live(self) -> Process:
         self._view("/login", "Log in", None)
@@ -52,19 +53,29 @@ class Visit:
             yield self._pause(4)
             self._log_in(success=False)
         yield self._pause(4)
+        self.started_at = self.kernel.now
         self._log_in(success=True)
-        yield from self.look_around()
+        yield from self._look_around(first="/", pages=1 + self._pages())
 
-    def look_around(self) -> Process:
-        """What a user does who is logged in."""
+    def go_on(self) -> Process:
+        """What a user does who was here before the simulation began."""
         random = self.kernel.random
-        started = self.kernel.now
-        previous, path = "/login", "/"
-        for _ in range(1 + min(20, int(random.expovariate(1 / 5)))):
+        self.started_at = self.kernel.now - random.randrange(30, 600) * SECOND
+        yield self._pause(2)
+        yield from self._use(random.choice(tuple(PAGES)))
+        yield from self._look_around(first=random.choice(tuple(PAGES)), pages=self._pages())
+
+    def _pages(self) -> int:
+        return min(20, int(self.kernel.random.expovariate(1 / 5)))
+
+    def _look_around(self, first: str, pages: int) -> Process:
+        random = self.kernel.random
+        previous, path = "/login", first
+        for _ in range(pages):
             yield from self._look_at(path, previous)
             previous, path = path, random.choice(tuple(PAGES))
         if random.random() < 0.7:
-            duration = (self.kernel.now - started) / SECOND
+            duration = (self.kernel.now - self.started_at) / SECOND
             reason = "user" if random.random() < 0.8 else "expired"
             self._tell("user.logout", {"reason": reason, "session_duration_s": duration})
 
@@ -77,6 +88,10 @@ class Visit:
             metric = random.choice(tuple(VITALS))
             value = round(VITALS[metric] * random.lognormvariate(0, 0.4), 3)
             self._tell("web.vital", {"metric": metric, "value": value, "path": path})
+        yield from self._use(path)
+
+    def _use(self, path: str) -> Process:
+        random = self.kernel.random
         while path in BUTTONS and random.random() < 0.45:
             yield self._pause(5)
             element, label = BUTTONS[path]
@@ -120,8 +135,8 @@ class Visit:
 
 def receive_visitors(kernel: Kernel) -> None:
     # As many as there usually are have been here for a while: a stream need not warm up.
-    for _ in range(min(2000, int(PRESENT * kernel.rate))):
-        kernel.start(Visit(kernel).look_around(), after=kernel.random.randrange(10 * SECOND))
+    for _ in range(min(10_000, int(PRESENT * kernel.rate))):
+        kernel.start(Visit(kernel).go_on(), after=kernel.random.randrange(8 * SECOND))
     # And a demo must not wait minutes for its first login.
     for number in range(3):
         kernel.start(Visit(kernel).live(), after=number * SECOND // 2)
