@@ -1,6 +1,6 @@
 """Refused records: kept with their bytes, origin and reason, and replayed on request."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from django.db import connection
@@ -50,10 +50,3 @@ def write(dead: Sequence[DeadRecord], *, project_id: int, source: Source, stretc
 def _clean(error: str) -> str:
     """Error texts quote what came in, which may be anything."""
     return error.replace("\x00", "\\0").encode("utf-8", "replace").decode()[:MAX_ERROR]
-
-
-def count_by_reason(dead: Iterable[DeadRecord]) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for letter in dead:
-        counts[letter.refused.reason.value] = counts.get(letter.refused.reason.value, 0) + 1
-    return counts

@@ -26,6 +26,10 @@ def spelled(fields: dict[str, Any], properties: str) -> bytes:
     return json.dumps({**fields, "properties": "$"}).replace('"$"', properties).encode()
 
 
+def yesterday() -> str:
+    return (datetime.now(UTC) - timedelta(days=1)).date().isoformat()
+
+
 def statuses(outcomes: list[Outcome]) -> Counter[str]:
     return Counter(outcome.status for outcome in outcomes)
 
@@ -163,6 +167,18 @@ def test_many_such_rows_among_known_ones() -> None:
 
     assert statuses(outcomes) == {"stored": 50, "duplicate": 100, "refused": 20}
     assert Event.objects.count() == 100
+
+
+def test_such_a_row_behind_a_known_one_in_a_large_batch() -> None:
+    """COPY meets the known row first, so the bad one is met only in the temporary table."""
+    known, bad = raw(timestamp=f"{yesterday()}T00:00:00Z"), event()
+    bodies = [known, *[raw() for _ in range(1500)], spelled(bad, REFUSED_BY_POSTGRES[1])]
+    store_http([known])
+
+    outcomes = store_http(bodies)
+
+    assert statuses(outcomes) == {"duplicate": 1, "stored": 1500, "refused": 1}
+    assert outcomes[-1].reason == "storage_refused"
 
 
 def test_a_row_that_a_constraint_refuses_costs_only_itself() -> None:

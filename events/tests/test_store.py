@@ -1,6 +1,7 @@
 """The one write path: everything about a batch in one transaction, for Kafka, HTTP and replays."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import uuid4
@@ -127,6 +128,17 @@ def test_other_content_without_a_timestamp_is_a_conflict() -> None:
     outcome = store_http([json.dumps({**body, "event_type": "other"}).encode()])[0]
 
     assert outcome.reason == "conflict"
+
+
+def test_a_retry_whose_first_time_is_too_old_by_now_is_refused() -> None:
+    long_ago = datetime.now(UTC) - timedelta(days=91)
+    sent = event(timestamp=None)
+    AssignedTimestamp.objects.create(project_id=1, event_id=sent["id"], timestamp=long_ago)
+
+    outcomes = store_http([json.dumps(sent).encode(), raw(timestamp=None)])
+
+    assert [outcome.reason for outcome in outcomes] == ["too_old", None]
+    assert Event.objects.count() == DeadLetter.objects.count() == 1
 
 
 def test_the_first_event_of_a_day_makes_its_partition() -> None:

@@ -86,6 +86,14 @@ def test_records_lost_to_retention_stop_the_partition(stored: Stretch) -> None:
     assert (gap.kind, gap.lo, gap.hi, gap.resolved_at) == ("retention", 10, 25, None)
 
 
+def test_a_hole_that_turns_out_to_be_none_lets_reading_go_on(stored: Stretch) -> None:
+    take_over(stored, known(stored), Offsets(25, 50))
+
+    assert take_over(stored, known(stored), Offsets(0, 50)) == Start(stored, 10)
+
+    assert stopped_reason(stored) == ""
+
+
 def test_asking_again_writes_one_hole_down_once(stored: Stretch) -> None:
     for _ in range(3):
         take_over(stored, known(stored), Offsets(25, 50))
