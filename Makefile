@@ -7,7 +7,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 	--no-emit-index-url --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint bench lock
+.PHONY: help setup run test lint format bench lock
 
 help: ## List these commands.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ test: $(STAMP) ## Run every test against the embedded services. ARGS="-k ledger"
 
 lint: $(STAMP) ## Style, types, import directions and missing migrations.
 	@scripts/lint
+
+format: $(STAMP) ## Put the code into the layout that lint wants.
+	@$(BIN)/ruff check --quiet --fix .; $(BIN)/ruff format .
 
 bench: $(STAMP) ## Measure speed and memory on this machine.
 	@$(BIN)/python -m benchmarks $(ARGS)

@@ -97,9 +97,15 @@ def memory(process: psutil.Process) -> int:
     try:
         family = [process, *process.children(recursive=True)]
         # Shared memory would be counted once for each process that touched it.
-        return sum(info.rss - info.shared for info in (p.memory_info() for p in family)) + process.memory_info().shared
+        return sum(resident - shared for resident, shared in map(sizes, family)) + sizes(process)[1]
     except psutil.NoSuchProcess:
         return 0
+
+
+def sizes(process: psutil.Process) -> tuple[int, int]:
+    """Resident bytes, and those of them that are shared, where the system tells."""
+    info = process.memory_info()
+    return info.rss, getattr(info, "shared", 0)
 
 
 def tail(path: Path, lines: int = 5) -> str:
