@@ -20,7 +20,7 @@ def new_topic(partitions: int = 3) -> str:
 def records_of(topic: str, count: int, brokers: list[str] | None = None) -> list[tuple[int, bytes | None, bytes]]:
     """Kafka partition, key and value of the first records, in order within each partition.
 
-    Ends when there are so many, or when nothing more has come for two seconds.
+    Ends when there are so many, or when nothing more has come for four seconds.
     """
     consumer = KafkaConsumer(
         bootstrap_servers=brokers or settings.CONFIG.kafka.brokers, auto_offset_reset="earliest", group_id=None
@@ -28,11 +28,11 @@ def records_of(topic: str, count: int, brokers: list[str] | None = None) -> list
     try:
         consumer.assign([TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()])
         found: list[tuple[int, bytes | None, bytes]] = []
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 20
         while len(found) < count and time.monotonic() < deadline:
             for batch in consumer.poll(timeout_ms=300).values():
                 found += [(record.partition, record.key, record.value) for record in batch]
-                deadline = time.monotonic() + 2
+                deadline = time.monotonic() + 4
         return found
     finally:
         consumer.close()
