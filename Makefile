@@ -7,10 +7,10 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 	--no-emit-index-url --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint format bench lock
+.PHONY: help setup run test coverage lint format bench lock
 
 help: ## List these commands.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## Create .venv and install the locked requirements.
 
@@ -23,6 +23,9 @@ run: $(STAMP) ## Start the whole service with live demo events; Ctrl-C stops it.
 
 test: $(STAMP) ## Run every test against the embedded services. ARGS="-k ledger" narrows.
 	@$(BIN)/python -m pytest $(ARGS)
+
+coverage: $(STAMP) ## The same, with the lines that no test reaches. ARGS as above.
+	@$(BIN)/coverage run -m pytest $(ARGS) && $(BIN)/coverage report
 
 lint: $(STAMP) ## Style, types, import directions and missing migrations.
 	@scripts/lint

@@ -5,6 +5,7 @@ then run against other servers. Two test runs at once share the instance; to kee
 one of them another name: `SERVICES_NAME=test_mine make test`.
 """
 
+import logging
 import os
 import sys
 from contextlib import ExitStack
@@ -31,4 +32,6 @@ os.environ.update(instance.environment())
 
 
 def pytest_unconfigure() -> None:
+    # Clients that a test left open would tell at length, after pytest's last line, that the broker ended.
+    logging.getLogger("kafka").setLevel(logging.CRITICAL + 1)
     services.close()
