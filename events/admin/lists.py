@@ -19,8 +19,9 @@ COUNTED = 10_000
 PAGES = 100
 # What ANALYZE last counted, over the partitions if there are any.
 ESTIMATE = """
-SELECT coalesce(sum(greatest(c.reltuples, 0)), 0)::bigint FROM pg_partition_tree(%s::regclass) t
-JOIN pg_class c ON c.oid = t.relid WHERE t.isleaf
+SELECT coalesce(sum(greatest(reltuples, 0)), 0)::bigint FROM pg_class
+WHERE relkind = 'r'
+AND (oid = %s::regclass OR oid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = %s::regclass))
 """
 
 
@@ -34,9 +35,10 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]
     @cached_property
     def count(self) -> int:
         rows: Any = self.object_list
-        if narrowed(rows):
-            return int(rows.order_by()[: COUNTED + 1].count())
-        return estimate(rows.model._meta.db_table)
+        counted = int(rows.order_by()[: COUNTED + 1].count())
+        if counted <= COUNTED or narrowed(rows):
+            return counted
+        return max(counted, estimate(rows.model._meta.db_table))
 
     @cached_property
     def num_pages(self) -> int:
@@ -55,7 +57,7 @@ def _is_of_project(condition: Any) -> bool:
 
 def estimate(table: str) -> int:
     with connection.cursor() as cursor:
-        cursor.execute(ESTIMATE, [table])
+        cursor.execute(ESTIMATE, [table, table])
         return int(cursor.fetchone()[0])
 
 
@@ -100,6 +102,8 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     show_full_result_count = False
     list_per_page = 50
     list_max_show_all = 0
+    # Any other column would have to be sorted as a whole.
+    sortable_by = ["time", "id"]
     # A count beside each filter would be a scan for each of them.
     show_facets = admin.ShowFacets.NEVER
     actions: Any = None
