@@ -100,11 +100,12 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 _redis_password = CONFIG.redis.password.get_secret_value()
 _redis = f"redis://:{_redis_password}@" if _redis_password else "redis://"
-_redis += f"{CONFIG.redis.host}:{CONFIG.redis.port}"
+_queue = f"{_redis}{CONFIG.redis.host}:{CONFIG.redis.port}/{CONFIG.redis.db}"
+_cache = f"{_redis}{CONFIG.redis.cache_host or CONFIG.redis.host}:{CONFIG.redis.port}/{CONFIG.redis.cache_db}"
 CACHES = {
     "default": {
         "BACKEND": "django_redis.cache.RedisCache",
-        "LOCATION": f"{_redis}/{CONFIG.redis.cache_db}",
+        "LOCATION": _cache,
         "KEY_PREFIX": "b25",
         "OPTIONS": {
             # Whoever can write Redis must not be able to run code here: no pickle.
@@ -117,7 +118,7 @@ CACHES = {
 }
 DJANGO_REDIS_LOG_IGNORED_EXCEPTIONS = True
 
-globals().update(celery_settings(f"{_redis}/{CONFIG.redis.db}"))
+globals().update(celery_settings(_queue))
 
 REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["events.api.parsers.EventParser"],

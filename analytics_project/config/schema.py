@@ -56,6 +56,7 @@ class Redis(Section, env_prefix="REDIS_"):
     port: Port = 6379
     password: SecretStr = SecretStr("")
     db: Annotated[int, Field(ge=0, le=1023, description="number of the database for Celery's queues")] = 0
+    cache_host: Annotated[str, Field(description="a server of its own for the cache; empty: the same one")] = ""
     cache_db: Annotated[int, Field(ge=0, le=1023, description="the same for the cache")] = 1
 
 
