@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from django.db import connection
 
-from benchmarks import machine, preload, raw_copy, web
+from benchmarks import machine, preload, raw_copy, storage, web
 from benchmarks.cli import Options
 from benchmarks.client import Connection
 from benchmarks.figures import percentile, print_table, say
@@ -86,6 +86,7 @@ def grow(wanted: int) -> None:
     for open_day in closing.open_days():
         say(f"closing {open_day}")
         closing.close_day(open_day)
+    storage.show(min(partitions.existing()), "after its closing")
 
 
 def questions(client: Connection) -> list[Timing]:

@@ -1,5 +1,7 @@
 """Bytes on disk per event: the table and each of its indexes."""
 
+from datetime import date
+
 from django.db import connection
 
 from benchmarks import preload
@@ -18,7 +20,11 @@ FROM pg_class c JOIN pg_index x ON x.indrelid = c.oid JOIN pg_class i ON i.oid =
 
 
 def run(options: Options, pool: Pool) -> None:
-    partition = partitions.name_of(yesterday().date())
+    show(yesterday().date(), "as it is being written")
+
+
+def show(day: date, state: str) -> None:
+    partition = partitions.name_of(day)
     rows = preload.one(f"SELECT count(*) FROM {partition}")
     with connection.cursor() as cursor:
         cursor.execute(SIZES, [partition] * 3)
@@ -26,7 +32,7 @@ def run(options: Options, pool: Pool) -> None:
     properties = preload.one(f"SELECT sum(pg_column_size(properties)) FROM {partition}")
     total = sum(size for _, size in sizes)
     print_table(
-        f"storage: {rows:,} simulated events of one day",
+        f"storage: a day of {rows:,} simulated events, {state}",
         ("what", "bytes/event", "share"),
         [
             *((name, f"{size / rows:.1f}", f"{size / total:.0%}") for name, size in sizes),
