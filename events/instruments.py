@@ -26,3 +26,8 @@ RECORDS_IN_FLIGHT = Gauge(
     ["topic", "partition"],
     multiprocess_mode="livesum",
 )
+
+# Series are there from the start, at zero: a rate over a series that just appeared misses its first step.
+for source in ("kafka", "http", "replay"):
+    for instrument in (EVENTS_INGESTED, EVENTS_FAILED, EVENTS_DUPLICATE, BATCHES_PROCESSED, BATCH_DURATION):
+        instrument.labels(source)

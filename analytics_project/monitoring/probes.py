@@ -8,7 +8,7 @@ import logging
 import socket
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Generic, TypeVar
@@ -45,10 +45,16 @@ class Probe(Generic[Answer]):
         """Ask, unless the last question is still without an answer."""
         with self._lock:
             if self._pending is None or self._pending.done():
-                executor = ThreadPoolExecutor(1, thread_name_prefix=f"probe-{self.name}")
-                self._pending = executor.submit(self.question)
-                executor.shutdown(wait=False)
+                self._pending = Future()
+                # A daemon: a question without an answer must not keep the process from ending.
+                threading.Thread(target=self._ask, args=[self._pending], name=f"probe-{self.name}", daemon=True).start()
             return self._pending
+
+    def _ask(self, answer: "Future[Answer]") -> None:
+        try:
+            answer.set_result(self.question())
+        except BaseException as error:  # noqa: BLE001 - raised again where the answer is read
+            answer.set_exception(error)
 
     def wait(self, asked: "Future[Answer]", seconds: float) -> Answer | None:
         try:

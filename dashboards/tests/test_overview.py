@@ -94,3 +94,9 @@ def test_the_route_answers_what_the_page_reads(client: Client) -> None:
     assert response["Cache-Control"] == "no-store"
     keys = {"health", "ingestion", "topics", "dead_letters", "busiest", "prices", "events_estimate", "latest"}
     assert set(response.json()) == keys
+
+
+def test_viewers_share_one_look(client: Client) -> None:
+    shared = overview.Shared()
+
+    assert shared.get() is shared.get()

@@ -27,5 +27,5 @@ class Command(BaseCommand):
             websockets=False,
             log_dictconfig=settings.LOGGING,
             respawn_failed_workers=True,
-            workers_kill_timeout=10,
+            workers_kill_timeout=4,
         ).serve()
