@@ -7,6 +7,7 @@ a health answer, least of all liveness.
 import logging
 import socket
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -58,9 +59,9 @@ class Probe(Generic[Answer]):
 
     def wait(self, asked: "Future[Answer]", seconds: float) -> Answer | None:
         try:
-            return asked.result(seconds)
+            return asked.result(max(0.0, seconds))
         except TimeoutError:
-            logger.warning("%s did not answer within %.1f s", self.name, seconds)
+            logger.warning("%s did not answer in time", self.name)
         except (DatabaseError, InterfaceError, RedisError, OSError) as error:
             logger.warning("%s cannot be reached: %s", self.name, type(error).__name__)
         return None
@@ -115,8 +116,12 @@ KAFKA = Probe("Kafka", ask_kafka)
 def ask_all() -> Answers:
     """Ask all at once; the whole takes no longer than the slowest, or the time limit."""
     database, cache, kafka = DATABASE.start(), CACHE.start(), KAFKA.start()
-    seconds = _seconds()
-    return Answers(DATABASE.wait(database, seconds), CACHE.wait(cache, seconds), KAFKA.wait(kafka, seconds))
+    deadline = time.monotonic() + _seconds()
+    return Answers(
+        DATABASE.wait(database, deadline - time.monotonic()),
+        CACHE.wait(cache, deadline - time.monotonic()),
+        KAFKA.wait(kafka, deadline - time.monotonic()),
+    )
 
 
 def _seconds() -> float:

@@ -1,6 +1,7 @@
 """Health against the real services, with each of them away once."""
 
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -113,3 +114,16 @@ def test_verdicts_are_shared_for_a_second() -> None:
     assert health.verdict() is first
     health.forget()
     assert health.verdict() is not first
+
+
+def test_services_that_all_hang_are_waited_for_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    release = threading.Event()
+    for name in ("DATABASE", "CACHE", "KAFKA"):
+        monkeypatch.setattr(probes, name, Probe(name, lambda: release.wait(30)))
+    started = time.monotonic()
+
+    verdict = health.verdict()
+
+    release.set()
+    assert verdict.status == "unhealthy"
+    assert time.monotonic() - started < 4  # one check_timeout, not three
