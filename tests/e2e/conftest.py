@@ -5,31 +5,12 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from django.db import connection
-from pytest_django import DjangoDbBlocker
 
-from events import partitions
+from events.tests.committed import _django_db_helper
 from tests.pipeline import Pipeline
 
-TABLES = "events, kafka_ledger, ingest_gaps, dead_letters, touched_buckets, ingest_batches, assigned_timestamps"
-
-
-@pytest.fixture
-def _django_db_helper(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """What the mark `django_db` means here: the test database with commits, emptied afterwards.
-
-    pytest-django's own ways are no use: other processes see nothing of a transaction, and the
-    flush after a transactional test would take the default project away from all later tests.
-    """
-    with django_db_blocker.unblock():
-        before = set(partitions.existing())
-        yield
-        with connection.cursor() as cursor:
-            cursor.execute(f"TRUNCATE {TABLES}")
-            for day in set(partitions.existing()) - before:
-                cursor.execute(f"DROP TABLE {partitions.name_of(day)}")
-        partitions.forget()
-        connection.close()
+# Processes see nothing of a transaction: the mark `django_db` means real commits here.
+__all__ = ["_django_db_helper"]
 
 
 @pytest.fixture
