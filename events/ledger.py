@@ -31,6 +31,8 @@ class Progress:
     watermark: int
     stopped_reason: str
     end_offset: int | None
+    # The end of all that is done, beyond gaps, too: Kafka had every offset below it once.
+    highest: int
 
 
 def _key(stretch: Stretch) -> tuple[str, int, UUID, int]:
@@ -77,26 +79,31 @@ def current(topic: str, partition: int) -> Progress | None:
 
 def all_progress() -> list[Progress]:
     """The newest stretch of every Kafka partition that was ever read, by topic and partition."""
+    return sorted(_newest(_progress("", [])), key=lambda row: (row.stretch.topic, row.stretch.partition))
+
+
+def _newest(rows: Iterable[Progress]) -> list[Progress]:
+    """The first row of each Kafka partition, which is its newest."""
     newest: dict[tuple[str, int], Progress] = {}
-    for row in _progress("", []):
+    for row in rows:
         newest.setdefault((row.stretch.topic, row.stretch.partition), row)
-    return [newest[key] for key in sorted(newest)]
+    return list(newest.values())
 
 
 def watermarks(stretches: Iterable[Stretch]) -> dict[Stretch, int]:
-    """Where each stretch stands; one that has no entry is left out."""
-    wanted = list(stretches)
+    """Where each stretch stands; one that is not the newest of its Kafka partition (any more) is left out."""
+    wanted = set(stretches)
     if not wanted:
         return {}
-    topics = [stretch.topic for stretch in wanted]
-    rows = _progress("WHERE topic = ANY(%s)", [topics])
-    return {row.stretch: row.watermark for row in rows if row.stretch in set(wanted)}
+    rows = _newest(_progress("WHERE topic = ANY(%s)", [[stretch.topic for stretch in wanted]]))
+    return {row.stretch: row.watermark for row in rows if row.stretch in wanted}
 
 
 def _progress(where: str, parameters: Sequence[str | int | list[str]]) -> list[Progress]:
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT topic, kafka_partition, topic_id, incarnation, {WATERMARK}, stopped_reason, end_offset"
+            f"SELECT topic, kafka_partition, topic_id, incarnation, {WATERMARK}, stopped_reason, end_offset,"
+            " coalesce(upper(done), base)"
             f" FROM kafka_ledger {where} ORDER BY id DESC",
             parameters,
         )

@@ -6,6 +6,7 @@ whenever partitions were assigned.
 
 import logging
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -69,6 +70,15 @@ class Assignment:
         ledger.note_ends({r.stretch: end for p, r in self.readers.items() if (end := ends[p]) is not None})
         self.client.show_progress({p: r.watermark for p, r in self.readers.items()})
 
+    def recover(self, displaced: Iterable[TopicPartition] = ()) -> None:
+        """After a poll that failed: what it had fetched is gone, so back to where we know we are."""
+        self.follow_rebalance()
+        for partition in displaced:
+            if partition in self.readers:
+                self.park(partition)
+        for partition, reader in self.readers.items():
+            self.client.seek(partition, reader.next_offset)
+
     def park(self, partition: TopicPartition) -> None:
         """Stop reading a partition until it is taken over anew."""
         del self.readers[partition]
@@ -102,8 +112,8 @@ class Assignment:
                 continue
             stretch = Stretch(partition.topic, partition.partition, topic_id)
             end = ends[partition]
-            if known and known.stretch.topic_id == topic_id and end < known.watermark:
-                end = max(end, self.client.probed_end(partition, known.watermark - 1) or 0)
+            if known and known.stretch.topic_id == topic_id and end < known.highest:
+                end = max(end, self.client.probed_end(partition, known.highest - 1) or 0)
             decision = take_over(stretch, known, Offsets(beginnings[partition], end))
             if isinstance(decision, Stopped):
                 self._tell_stopped(partition, decision)

@@ -18,7 +18,7 @@ from kafka import (
     OffsetAndMetadata,
     TopicPartition,
 )
-from kafka.errors import KafkaError, OffsetOutOfRangeError
+from kafka.errors import KafkaError, LogTruncationError, OffsetOutOfRangeError
 
 from events.consumer.reader import Raw
 
@@ -28,6 +28,14 @@ FETCH_BYTES = 524_288
 # More than any poll returns. kafka-python 3.0 parks the rest of a partly returned fetch when its
 # partition is paused, and may never take it out again; whole fetches it parks and restores well.
 UNLIMITED = 1_000_000
+
+
+class Displaced(KafkaError):  # type: ignore[misc]
+    """Kafka has no such offset: retention overtook the reader, or offsets went back."""
+
+    def __init__(self, partitions: list[TopicPartition]) -> None:
+        super().__init__(f"no such offset in {', '.join(f'{p.topic}/{p.partition}' for p in partitions)}")
+        self.partitions = partitions
 
 
 class KafkaClient:
@@ -57,9 +65,18 @@ class KafkaClient:
         self._consumer.subscribe(topics, listener=_Parking(self))
 
     def poll(self, timeout_ms: int) -> Mapping[TopicPartition, Sequence[Raw]]:
-        """What arrived, in the order of offsets; empty does not mean that a topic is at its end."""
-        polled: Mapping[TopicPartition, Sequence[Raw]] = self._consumer.poll(timeout_ms=timeout_ms)
-        return polled
+        """What arrived, in the order of offsets; empty does not mean that a topic is at its end.
+
+        Raises Displaced when positions are none of Kafka's any more. After that and any other
+        KafkaError what was fetched is gone: seek to where reading should go on.
+        """
+        try:
+            polled: Mapping[TopicPartition, Sequence[Raw]] = self._consumer.poll(timeout_ms=timeout_ms)
+            return polled
+        except OffsetOutOfRangeError as error:
+            raise Displaced(list(error.args[0])) from error
+        except LogTruncationError as error:
+            raise Displaced(list(error.divergent_offsets)) from error
 
     def park(self, partitions: Iterable[TopicPartition]) -> None:
         for partition in partitions:

@@ -14,6 +14,11 @@ from typing import NamedTuple
 from events.records import Stretch
 
 MAX_BATCH_BYTES = 1_000_000
+# Of one Kafka partition, while Redis or the workers are away. A few dozen partitions fit into the
+# consumer's memory so, whatever the size of their records.
+MAX_BYTES_IN_HAND = 4_000_000
+# After that a batch is lost even if others still wait: longer than Redis keeps a dead worker's tasks.
+HARD_LIMIT = timedelta(minutes=5)
 
 
 class Raw(NamedTuple):
@@ -55,6 +60,7 @@ class PartitionReader:
     enqueued: int = field(init=False)
     next_offset: int = field(init=False)
     records: list[Raw] = field(default_factory=list)
+    bytes_in_hand: int = 0
     oldest_at: float = 0.0
     progress_at: float = field(init=False)
     received_at: float = field(init=False)
@@ -66,6 +72,7 @@ class PartitionReader:
     def _start(self, offset: int, now: float) -> None:
         self.enqueued = self.next_offset = offset
         self.records = []
+        self.bytes_in_hand = 0
         self.progress_at = self.received_at = now
 
     @property
@@ -82,6 +89,7 @@ class PartitionReader:
         if not self.records:
             self.oldest_at = now
         self.records += fresh
+        self.bytes_in_hand += _size(fresh)
         self.received_at = now
         self.next_offset = fresh[-1].offset + 1
 
@@ -102,19 +110,16 @@ class PartitionReader:
         It starts where the last one ended, not at its first record: offsets that Kafka has
         no record for (compaction, transactions) would stop the watermark for ever.
         """
-        size, count = 0, 0
-        for record in self.records[: self.policy.batch_size]:
-            size += len(record.value or b"")
-            if count and size > MAX_BATCH_BYTES:
-                break
-            count += 1
-        records = self.records[:count]
+        records = self.records[: self.policy.batch_size]
+        if _size(records) > MAX_BATCH_BYTES:
+            records = _fitting(records)
         return RawBatch(self.stretch, self.enqueued, records[-1].offset + 1, records)
 
     def taken(self, batch: RawBatch, now: float) -> None:
         if not self.in_flight:
             self.progress_at = now
         self.records = self.records[len(batch.records) :]
+        self.bytes_in_hand -= _size(batch.records)
         self.enqueued = batch.hi
         self.oldest_at = now
 
@@ -123,19 +128,29 @@ class PartitionReader:
             self.watermark = watermark
             self.progress_at = now
             self.rereads = 0
-        # Another consumer stored what we still hold: no harm, the ledger skips it.
+        # Tasks of an earlier owner stored what we still hold: it need not be handed on.
         if self.watermark > self.next_offset:
             self._start(self.watermark, now)
-        self.enqueued = max(self.enqueued, self.watermark)
+        elif self.watermark > self.enqueued:
+            self.enqueued = self.watermark
+            self.records = [record for record in self.records if record.offset >= self.watermark]
+            self.bytes_in_hand = _size(self.records)
+        if not self.drained:
+            self.hold(now)
+
+    def hold(self, now: float) -> None:
+        """The partition is, or may be, paused: that nothing comes says nothing about Kafka."""
+        self.received_at = now
 
     @property
     def full(self) -> bool:
         held = self.next_offset - self.enqueued
-        return self.in_flight + held >= self.policy.max_in_flight
+        return self.in_flight + held >= self.policy.max_in_flight or self.bytes_in_hand >= MAX_BYTES_IN_HAND
 
     @property
     def drained(self) -> bool:
-        return self.next_offset - self.watermark <= self.policy.max_in_flight // 2
+        few = self.next_offset - self.watermark <= self.policy.max_in_flight // 2
+        return few and self.bytes_in_hand <= MAX_BYTES_IN_HAND // 2
 
     def suspect(self, now: float) -> bool:
         """Whether it is worth a look into the queue."""
@@ -145,17 +160,34 @@ class PartitionReader:
         """Whether batches under way are lost: no progress, and no task that could still make any.
 
         A task that a dead worker holds counts as under way until Redis gives it out again, so
-        after four times the patience it is not waited for. Each reading in vain doubles the patience.
+        after four times the patience it is not waited for. Where others still wait in the queue,
+        ours may be among them, but not for ever. Each reading in vain doubles the patience.
         """
-        if not self.in_flight or not queue_empty:
+        if not self.in_flight:
             return False
-        patience: timedelta = self.policy.stall_timeout * (1 << min(self.rereads, 6))
+        patience = self.policy.stall_timeout
         if not nothing_unacked:
             patience *= 4
-        return timedelta(seconds=now - self.progress_at) >= patience
+        if not queue_empty:
+            patience = HARD_LIMIT
+        return timedelta(seconds=now - self.progress_at) >= patience * (1 << min(self.rereads, 6))
 
     def reread(self, now: float) -> int:
         """Go back to the watermark; answers the offset to seek to."""
         self.rereads += 1
         self._start(self.watermark, now)
         return self.watermark
+
+
+def _fitting(records: list[Raw]) -> list[Raw]:
+    """The first records that fit into one batch, at least one."""
+    size = 0
+    for count, record in enumerate(records):
+        size += len(record.value or b"")
+        if count and size > MAX_BATCH_BYTES:
+            return records[:count]
+    return records
+
+
+def _size(records: Sequence[Raw]) -> int:
+    return sum(len(record.value or b"") for record in records)

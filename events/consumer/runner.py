@@ -16,6 +16,7 @@ from kafka.errors import KafkaError
 
 from events import ledger
 from events.consumer.assignment import Assignment
+from events.consumer.client import Displaced
 from events.consumer.handoff import QueueAway, QueueState, enqueue
 
 logger = logging.getLogger(__name__)
@@ -23,6 +24,7 @@ logger = logging.getLogger(__name__)
 POLL_MS = 50
 FOLLOW_SECONDS = 0.1  # how often the ledger is asked for watermarks
 INSPECT_SECONDS = 2.0  # how often Kafka is asked for ends and topic ids
+MANY = 3  # readings of the same records in vain
 PATIENCE = 0.5  # between two tries while a service is away
 
 
@@ -75,12 +77,14 @@ class Runner:
         client, readers = self.assignment.client, self.assignment.readers
         try:
             polled = client.poll(POLL_MS)
+        except Displaced as error:
+            logger.warning("Taking over anew: %s", error)
+            self.assignment.recover(error.partitions)
+            self.inspect.next_at = 0.0
+            return
         except KafkaError as error:
-            # What the failed poll had fetched is gone with it: back to where we know we are.
             self._missing("kafka", error)
-            self.assignment.follow_rebalance()
-            for partition, reader in readers.items():
-                client.seek(partition, reader.next_offset)
+            self.assignment.recover()
             time.sleep(PATIENCE)
             return
         now = time.monotonic()
@@ -134,9 +138,11 @@ class Runner:
             return
         for partition, reader in readers.items():
             if reader.stalled(now, queue_empty=queued == 0, nothing_unacked=unacked == 0):
-                logger.warning(
-                    "%s/%d: %d records were under way and are not any more; reading them again",
-                    *(partition.topic, partition.partition, reader.in_flight),
+                # Once is a lost queue. Again and again is a batch that makes its task fail.
+                logger.log(
+                    logging.ERROR if reader.rereads >= MANY else logging.WARNING,
+                    "%s/%d: %d records were under way and are not any more; reading them again (%d)",
+                    *(partition.topic, partition.partition, reader.in_flight, reader.rereads + 1),
                 )
                 self.assignment.client.seek(partition, reader.reread(now))
 
@@ -150,6 +156,8 @@ class Runner:
             # Without the ledger we cannot know how much is under way, so nothing more is read.
             if self.assignment.readers:
                 self.assignment.client.pause(*self.assignment.readers)
+            for reader in self.assignment.readers.values():
+                reader.hold(time.monotonic())
             time.sleep(PATIENCE)
         except KafkaError as error:
             self._missing("kafka", error)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from django.db import connection, transaction
 from django.db.models import QuerySet
+from django.db.models.functions import Now
 
 from events import ledger
 from events.models import IngestGap, LedgerEntry
@@ -38,6 +39,10 @@ class Stopped:
     reason: str
 
 
+class NothingToSkip(Exception):
+    """The operator's decision does not fit what stopped the partition, if anything did."""
+
+
 def take_over(stretch: Stretch, progress: ledger.Progress | None, offsets: Offsets) -> Start | Stopped:
     """Decide for a partition of the topic id in `stretch`.
 
@@ -54,14 +59,16 @@ def take_over(stretch: Stretch, progress: ledger.Progress | None, offsets: Offse
         ledger.open_entry(stretch, offsets.beginning)
         return Start(stretch, offsets.beginning)
     known, watermark = progress.stretch, progress.watermark
-    if progress.stopped_reason and _open_gaps(known, IngestGap.Kind.WENT_BACK):
+    if _open_gaps(known, IngestGap.Kind.WENT_BACK):
         # Refilled up to the watermark it would look whole, and the new records would be skipped.
         return Stopped(known, progress.stopped_reason)
-    if offsets.end < watermark:
-        return _stop(known, IngestGap.Kind.WENT_BACK, offsets.end, watermark)
+    if offsets.end < progress.highest:
+        return _stop(known, IngestGap.Kind.WENT_BACK, offsets.end, progress.highest)
     if offsets.beginning > watermark:
         return _stop(known, IngestGap.Kind.RETENTION, watermark, offsets.beginning)
     if progress.stopped_reason:
+        # The hole turned out to be none; left open it could be skipped later, after it was read.
+        IngestGap.objects.filter(ledger_entry__in=_entry(known), resolved_at=None).update(resolved_at=Now())
         _entry(known).update(stopped_reason="")
     return Start(known, watermark)
 
@@ -88,10 +95,15 @@ def _open_gaps(stretch: Stretch, kind: IngestGap.Kind) -> bool:
 
 
 def skip_gap(topic: str, partition: int) -> int:
-    """Accept that records are lost to retention; answers how many offsets that were."""
+    """Accept that records are lost to retention; answers how many offsets that were.
+
+    Raises NothingToSkip where no such hole is open.
+    """
     entry = _newest(topic, partition)
     with transaction.atomic():
         gaps = list(entry.ingestgap_set.filter(kind=IngestGap.Kind.RETENTION, resolved_at=None))
+        if not gaps:
+            raise NothingToSkip(f"{topic}/{partition} has no open hole left by retention")
         with connection.cursor() as cursor:
             for gap in gaps:
                 cursor.execute(

@@ -157,11 +157,40 @@ def test_no_progress_with_an_empty_queue_is_a_stall(reader: PartitionReader) -> 
     assert reader.stalled(15.0, queue_empty=True, nothing_unacked=True)
 
 
-def test_what_is_queued_is_not_lost(reader: PartitionReader) -> None:
+def test_what_may_be_in_the_queue_is_waited_for_but_not_for_ever(reader: PartitionReader) -> None:
     reader.add(raws([100]), now=0.0)
     hand_on(reader, now=0.0)
 
-    assert not reader.stalled(1e9, queue_empty=False, nothing_unacked=True)
+    assert not reader.stalled(299.0, queue_empty=False, nothing_unacked=True)
+    assert reader.stalled(300.0, queue_empty=False, nothing_unacked=True)
+
+
+def test_what_an_earlier_owner_stored_is_not_handed_on(reader: PartitionReader) -> None:
+    reader.add(raws(range(100, 110)), now=0.0)
+
+    reader.advance(105, now=1.0)
+
+    assert (reader.peek().lo, reader.peek().hi) == (105, 110)
+    assert reader.bytes_in_hand == sum(len(record.value or b"") for record in reader.records)
+
+
+def test_large_records_fill_the_hand_before_their_number_does(reader: PartitionReader) -> None:
+    reader.add(raws(range(100, 110), value=b"x" * 400_000), now=0.0)
+    fullness = [reader.full]
+    while reader.records:
+        reader.taken(reader.peek(), now=0.0)
+    fullness.append(reader.full)
+
+    assert fullness == [True, False]
+    assert reader.drained
+
+
+def test_a_partition_that_is_held_back_does_not_count_as_stuck(reader: PartitionReader) -> None:
+    reader.add(raws(range(100, 100 + reader.policy.max_in_flight)), now=0.0)
+
+    reader.advance(101, now=50.0)
+
+    assert reader.received_at == 50.0
 
 
 def test_a_task_that_a_worker_holds_is_waited_for_four_times_as_long(reader: PartitionReader) -> None:

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from events import ledger
-from events.consumer.takeover import Offsets, Start, Stopped, restart, skip_gap, take_over
+from events.consumer.takeover import NothingToSkip, Offsets, Start, Stopped, restart, skip_gap, take_over
 from events.ledger import Progress
 from events.models import Event, IngestGap, LedgerEntry
 from events.records import Stretch
@@ -152,3 +152,28 @@ def test_a_hole_that_grows_is_one_hole(stored: Stretch) -> None:
 
     assert IngestGap.objects.count() == 1
     assert skip_gap(stored.topic, stored.partition) == 25
+
+
+def test_a_skip_does_not_undo_what_only_a_restart_can(stored: Stretch) -> None:
+    take_over(stored, known(stored), Offsets(0, 4))
+
+    with pytest.raises(NothingToSkip):
+        skip_gap(stored.topic, stored.partition)
+
+    assert stopped_reason(stored)
+    assert isinstance(take_over(stored, known(stored), Offsets(0, 12)), Stopped)
+
+
+def test_offsets_that_went_back_behind_a_gap_in_what_is_stored_stop_the_partition(stored: Stretch) -> None:
+    """Kafka must have what is stored above the watermark, too."""
+    store_kafka(batch(stored, [record(offset) for offset in range(15, 20)]))
+
+    assert isinstance(take_over(stored, known(stored), Offsets(0, 12)), Stopped)
+
+
+def test_a_hole_that_turned_out_to_be_none_cannot_be_skipped_later(stored: Stretch) -> None:
+    take_over(stored, known(stored), Offsets(25, 50))
+    take_over(stored, known(stored), Offsets(0, 50))
+
+    with pytest.raises(NothingToSkip):
+        skip_gap(stored.topic, stored.partition)

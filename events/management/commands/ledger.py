@@ -24,6 +24,8 @@ class Command(BaseCommand):
     def handle(self, *, action: str, **options: Any) -> None:
         try:
             getattr(self, action)(**options)
+        except takeover.NothingToSkip as error:
+            raise CommandError(str(error)) from None
         except LedgerEntry.DoesNotExist:
             raise CommandError("the ledger has no such partition; see `ledger list`") from None
 
