@@ -86,8 +86,8 @@ def normalise_id(value: str | int, source: str | None = None) -> str:
     text = str(value)
     if CANONICAL_UUID.fullmatch(text):
         return text
-    if len(text) > MAX_NAME:
-        raise Refused(Reason.INVALID_FIELD, f"id must have at most {MAX_NAME} characters")
+    if not 1 <= len(text) <= MAX_NAME:
+        raise Refused(Reason.INVALID_FIELD, f"id must have 1 to {MAX_NAME} characters")
     if ANY_UUID.fullmatch(text):
         return str(uuid.UUID(text))
     return str(uuid.uuid5(ID_NAMESPACE, f"{source or ''}/{text}"))

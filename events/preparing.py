@@ -68,6 +68,8 @@ def prepare(records: Sequence[Record], stretch: Stretch | None = None) -> Prepar
             if timestamp is None:
                 timestamp = canonical(record.time)
                 if envelope.id is not None:
+                    # Checked already here: a time that is refused must not be remembered.
+                    window.check(timestamp)
                     prepared.untimed.append((index, envelope, timestamp))
                     continue
             window.check(timestamp)

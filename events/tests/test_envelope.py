@@ -107,7 +107,6 @@ def test_a_uuid_has_one_spelling(spelling: str) -> None:
 @pytest.mark.parametrize(
     "other",
     [
-        "",
         "order-17",
         "{" + ID + "}",
         "urn:uuid:" + ID,

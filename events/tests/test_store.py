@@ -141,6 +141,19 @@ def test_a_retry_whose_first_time_is_too_old_by_now_is_refused() -> None:
     assert Event.objects.count() == DeadLetter.objects.count() == 1
 
 
+@pytest.mark.parametrize("time_ms", [2**62, -1, 0])
+def test_an_impossible_record_time_is_not_remembered_and_makes_no_partition(stretch: Stretch, time_ms: int) -> None:
+    before = set(partitions.existing())
+    value = raw(timestamp=None)
+
+    figures = store_kafka(batch(stretch, [Record(value, time_ms, 0), record(1)]))
+
+    assert (figures.stored, figures.refused) == (1, 1)
+    assert not AssignedTimestamp.objects.exists()
+    assert store_kafka(batch(stretch, [Record(value, now_ms(), 2)])).stored == 1
+    assert {day.year for day in set(partitions.existing()) - before} <= {datetime.now(UTC).year}
+
+
 def test_the_first_event_of_a_day_makes_its_partition() -> None:
     day = parse_timestamp(now_ms() - 40 * 86_400_000).date()
     assert day not in partitions.existing()
