@@ -8,7 +8,8 @@ import os
 
 from celery import Celery
 from celery.schedules import crontab
-from celery.signals import setup_logging
+from celery.signals import setup_logging, task_prerun
+from django.db import close_old_connections
 from kombu.transport import TRANSPORT_ALIASES
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "analytics_project.settings")
@@ -43,6 +44,12 @@ app.conf.beat_schedule = {
         "options": {"expires": 90},
     },
 }
+
+
+@task_prerun.connect
+def check_connections(**_: object) -> None:
+    """Let each task check its connection before use, as each request does: PostgreSQL may have been restarted."""
+    close_old_connections()
 
 
 @setup_logging.connect

@@ -32,7 +32,6 @@ def celery_settings(broker_url: str) -> dict[str, Any]:
         "CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS": True,
         "CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP": True,
         "CELERY_BROKER_CONNECTION_MAX_RETRIES": None,
-        "CELERY_WORKER_MAX_TASKS_PER_CHILD": 5000,
         "CELERY_WORKER_MAX_MEMORY_PER_CHILD": 180_000,
         "CELERY_WORKER_HIJACK_ROOT_LOGGER": False,
         # Three messages a task that mostly nobody reads. Flower turns them on while it runs.

@@ -85,14 +85,19 @@ DATABASES = {
         "NAME": CONFIG.database.name,
         "USER": CONFIG.database.user,
         "PASSWORD": CONFIG.database.password.get_secret_value(),
-        # A connection lives as long as its thread or worker child; each use checks it first,
-        # so a restarted server costs one reconnect and no failed request.
+        # A connection lives as long as its thread or worker child; each request and each task
+        # checks it first, so a restarted server costs one reconnect and no failure.
         "CONN_MAX_AGE": None,
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
             "sslmode": CONFIG.database.sslmode,
             "connect_timeout": max(1, round(CONFIG.database.connect_timeout / timedelta(seconds=1))),
             "application_name": "b25-analytics",
+            # A server that vanished without a word is noticed within half a minute, not hours.
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 25_000,
         },
     }
 }

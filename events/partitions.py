@@ -21,9 +21,9 @@ ONE_DAY = timedelta(days=1)
 _known: set[date] = set()
 _known_lock = threading.Lock()
 
-LIST = """
+LIST = r"""
 SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-WHERE i.inhparent = 'events'::regclass ORDER BY 1
+WHERE i.inhparent = 'events'::regclass AND c.relname ~ '^events_y\d{4}m\d\dd\d\d$' ORDER BY 1
 """
 
 
@@ -103,6 +103,8 @@ def create(day: date) -> None:
             ' ("timestamp" >= {start} AND "timestamp" < {end}))',
             "ALTER TABLE events ATTACH PARTITION {partition} FOR VALUES FROM ({start}) TO ({end})",
             "ALTER TABLE {partition} DROP CONSTRAINT one_day",
+            # Not for what else the caller's transaction may wait for.
+            "SET LOCAL lock_timeout TO DEFAULT",
         ):
             cursor.execute(sql.SQL(statement).format(**names).as_string(cursor.connection))
 

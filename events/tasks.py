@@ -51,9 +51,9 @@ def maintain_partitions() -> None:
         partitions.apply(plan)
         logger.info("Partitions: %d made", len(plan.create))
         assigned.forget_older_than(retention.raw_events)
-        with connection.cursor() as cursor:
-            # Autovacuum analyzes the partitions, never their parent.
-            cursor.execute("ANALYZE events")
+    with connection.cursor() as cursor:
+        # Autovacuum analyzes the partitions, never their parent. Outside the transaction above, which holds locks.
+        cursor.execute("ANALYZE events")
 
 
 @shared_task(name="events.close_days", soft_time_limit=1700, time_limit=1800)

@@ -7,7 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+import psycopg
 import pytest
+from celery import Task
 from celery.exceptions import Reject
 from django.conf import settings
 from django.db import connection
@@ -151,3 +153,17 @@ def test_a_batch_goes_to_the_queue_of_ingestion_as_bytes() -> None:
 
     assert route["queue"].name == "ingest"
     assert tasks.insert_batch.serializer == "msgpack"
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("task", [tasks.compact, tasks.maintain_partitions, tasks.close_days])
+def test_a_task_survives_a_restart_of_postgresql(task: "Task[[], None]") -> None:
+    """The connection that the worker kept is dead; the next task must not be the first of many to fail."""
+    assert task.apply().successful()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        [backend] = cursor.fetchone()
+    with psycopg.connect(**connection.get_connection_params() | {"cursor_factory": psycopg.Cursor}) as other:
+        other.execute("SELECT pg_terminate_backend(%s)", [backend])
+
+    assert task.apply().successful()
