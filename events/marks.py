@@ -8,9 +8,16 @@ INSERT = """
 INSERT INTO touched_buckets (project_id, event_type, bucket)
 SELECT %s, * FROM unnest(%s::text[], %s::timestamptz[])
 """
-# One statement: what it takes away it also puts back once, so no mark is ever missing.
+# One statement: what it takes away it also puts back once, so no mark is ever missing. To keep
+# one of several and delete the others would not do: the engine may be taking just that one away.
 COMPACT = """
-WITH taken AS (DELETE FROM touched_buckets RETURNING project_id, event_type, bucket)
+WITH repeated AS (
+    SELECT project_id, event_type, bucket FROM touched_buckets
+    GROUP BY project_id, event_type, bucket HAVING count(*) > 1),
+taken AS (
+    DELETE FROM touched_buckets t USING repeated r
+    WHERE t.project_id = r.project_id AND t.event_type = r.event_type AND t.bucket = r.bucket
+    RETURNING t.project_id, t.event_type, t.bucket)
 INSERT INTO touched_buckets (project_id, event_type, bucket) SELECT DISTINCT * FROM taken
 """
 
