@@ -99,6 +99,15 @@ class _Remembered:
                 self._until = time.monotonic() + FRESH
             return self._verdict
 
+    def at_once(self) -> Verdict:
+        """The last verdict; if it is not fresh, the next caller gets a newer one. Only the first waits."""
+        last = self._verdict
+        if last is None:
+            return self.get()
+        if time.monotonic() >= self._until:
+            threading.Thread(target=self.get, name="health", daemon=True).start()
+        return last
+
     def forget(self) -> None:
         with self._lock:
             self._verdict = None
@@ -109,6 +118,11 @@ _remembered = _Remembered()
 
 def verdict() -> Verdict:
     return _remembered.get()
+
+
+def verdict_at_once() -> Verdict:
+    """For liveness, which must not wait for a database that hangs."""
+    return _remembered.at_once()
 
 
 def forget() -> None:

@@ -20,7 +20,7 @@ def health_reply(requests: RequestFigures | None) -> tuple[int, bytes]:
 
 def liveness_reply(requests: RequestFigures | None) -> tuple[int, bytes]:
     """200 while the process answers at all: restarting it does not mend a database."""
-    return 200, dumps(health.verdict().body(requests=requests))
+    return 200, dumps(health.verdict_at_once().body(requests=requests))
 
 
 REPLIES: dict[str, Reply] = {

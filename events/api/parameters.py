@@ -21,6 +21,7 @@ ALLOWED = ("start_time", "end_time", "event_type", "user_id", "session_id", "lim
 MAX_VALUE = 8192
 MAX_PROPERTY_FILTERS = 10
 MAX_PATH = 32
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)  # no event is stored that is older
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,7 @@ def _cursor(text: str, filters: Filters) -> paging.Cursor:
         cursor = paging.decode(text)
     except BadCursor as error:
         raise BadRequest("Invalid cursor", f"{error}") from None
-    if not cursor.start <= cursor.after.timestamp < cursor.end:
+    if not max(cursor.start, EPOCH) <= cursor.after.timestamp < cursor.end:
         raise BadRequest("Invalid cursor", "not a cursor of this API")
     if cursor.filters != paging.fingerprint(filters):
         raise BadRequest("Invalid cursor", "it belongs to a query with other filters")

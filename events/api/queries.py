@@ -22,6 +22,7 @@ COLUMNS = 'id, event_type, user_id, session_id, properties::text, "timestamp", c
 JSON_LITERAL = re.compile(r"true|false|null|-?(0|[1-9]\d{0,40})(\.\d{1,40})?([eE][+-]?\d{1,3})?", re.ASCII)
 ONE_DAY = timedelta(days=1)
 MICROSECOND = timedelta(microseconds=1)
+LAST_MOMENT = datetime.max.replace(tzinfo=UTC)
 ONE_MINUTE = timedelta(minutes=1)
 UUID7_RANGE = range(2**42)  # milliseconds until the year 2109
 
@@ -121,7 +122,8 @@ def find(project_id: int, event_id: UUID, timestamp: datetime | None = None) -> 
 def places(event_id: UUID, timestamp: datetime | None) -> Iterator[Window]:
     """Where to look for an id, the likeliest and smallest window first."""
     if timestamp is not None:
-        yield Window(timestamp, timestamp + MICROSECOND)
+        # The last moment of the calendar has none after it, and no event either.
+        yield Window(timestamp, timestamp + min(MICROSECOND, LAST_MOMENT - timestamp))
         return
     guess = time_of(event_id)
     if guess is not None:

@@ -1,7 +1,8 @@
 import base64
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from django.db import connection
@@ -9,6 +10,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from events import partitions
+from events.api.paging import Cursor, Position, encode, fingerprint
+from events.api.queries import Filters
 from events.tests.api import ago, read, store
 
 pytestmark = pytest.mark.django_db
@@ -173,3 +176,16 @@ def test_the_smallest_id_of_a_moment_is_no_end(client: Client) -> None:
     store(client, {"event_type": "first", "id": zero, "timestamp": newer}, {"event_type": "then", "timestamp": older})
 
     assert [event["event_type"] for event in walk(client, limit=1)] == ["first", "then"]
+
+
+def test_a_forged_cursor_at_the_edge_of_the_calendar_is_refused(client: Client) -> None:
+    first = datetime.min.replace(tzinfo=UTC)
+    cursor = Cursor(first, datetime.now(UTC), Position(first, UUID(int=0)), fingerprint(Filters()))
+
+    assert read(client, cursor=encode(cursor)).status_code == 400
+
+
+def test_the_last_moment_of_the_calendar_has_no_event(client: Client) -> None:
+    answer = client.get(f"/api/v1/events/{uuid4()}", {"timestamp": "9999-12-31T23:59:59.999999Z"})
+
+    assert answer.status_code == 404
