@@ -8,7 +8,8 @@ from typing import Any
 
 from kombu import Queue
 
-# How long the tasks of a killed worker stay away. Longer than the longest task may take.
+# How long the tasks of a killed worker stay away. A task that takes longer (closing days) is given
+# out a second time meanwhile, finds the lock taken and ends.
 VISIBILITY_TIMEOUT = 120
 
 
