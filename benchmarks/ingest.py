@@ -56,16 +56,16 @@ def pipeline(pool: Pool, events: int, worker: psutil.Process, figures: Figures) 
     env = os.environ | {"KAFKA_CONSUMER_GROUP": topic}
     with programs.running(programs.manage("consume_events", "--topic", topic), env) as consumer:
         clock = machine.CpuClock(meters(consumer, worker))
-        measure(topic, events, clock, figures)
+        measure(topic, events, clock, figures, consumer)
         note_memory(consumer, worker, figures)
     topics.remove(topic)
 
 
-def measure(topic: str, events: int, clock: machine.CpuClock, figures: Figures) -> None:
+def measure(topic: str, events: int, clock: machine.CpuClock, figures: Figures, consumer: psutil.Process) -> None:
     """From the first batch that is stored to the last."""
-    first = wait_for(topic, 1)
+    first = wait_for(topic, 1, consumer)
     clock.start()
-    wait_for(topic, events)
+    wait_for(topic, events, consumer)
     clock.stop()
     counted = events - first
     figures.pipeline.append(counted / clock.wall)
@@ -74,11 +74,11 @@ def measure(topic: str, events: int, clock: machine.CpuClock, figures: Figures) 
         figures.cpu.setdefault(name, []).append(seconds / counted * 1e6)
 
 
-def wait_for(topic: str, events: int) -> int:
+def wait_for(topic: str, events: int, consumer: psutil.Process) -> int:
     deadline = time.monotonic() + PATIENCE
     while (stored := preload.one(STORED, topic)) < events:
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"{stored} of {events} events after {PATIENCE:.0f} s")
+        if time.monotonic() > deadline or consumer.status() == psutil.STATUS_ZOMBIE:
+            raise TimeoutError(f"{stored} of {events} events stored, and no more coming")
         time.sleep(0.02)
     return stored
 

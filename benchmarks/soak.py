@@ -53,11 +53,12 @@ def watch(consumer: psutil.Process, worker: psutil.Process, seconds: float) -> S
     samples: Samples = {}
     began = time.monotonic()
     while (elapsed := time.monotonic() - began) < seconds:
+        # First the wait: a program that is still starting would look like one that grows.
+        time.sleep(SAMPLE_SECONDS)
         named = {"consumer": consumer, "worker, parent": worker}
         named |= {f"worker {child.pid}": child for child in worker.children()}
         for name, process in named.items():
             samples.setdefault(name, []).append((elapsed, machine.resident_mb(process)))
-        time.sleep(SAMPLE_SECONDS)
     return samples
 
 
