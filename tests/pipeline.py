@@ -138,8 +138,12 @@ class Pipeline:
     # -- waiting --------------------------------------------------------------------------------
 
     def wait(self, condition: Callable[[], object], what: str, *, seconds: float = WITHIN) -> float:
+        def holds() -> object:
+            assert not any(running.failed for running in self.running), f"a process ended\n{self.logs()}"
+            return undisturbed(condition)
+
         return wait_until(
-            lambda: undisturbed(condition),
+            holds,
             seconds=seconds,
             what=lambda: f"{what}\n{self.watermarks()} of {dict(self.ends)}\n{self.logs()}",
         )

@@ -21,6 +21,7 @@ class Running:
     name: str
     popen: subprocess.Popen[bytes]
     log: Path
+    told_to_end: bool = False
 
     @classmethod
     def start(cls, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path) -> "Running":
@@ -40,6 +41,11 @@ class Running:
     def alive(self) -> bool:
         return self.popen.poll() is None
 
+    @property
+    def failed(self) -> bool:
+        """Whether it ended though nobody told it to."""
+        return not self.alive and not self.told_to_end
+
     def text(self) -> str:
         return self.log.read_text(errors="replace")
 
@@ -51,6 +57,7 @@ class Running:
         return psutil.Process(self.popen.pid).children(recursive=True)
 
     def terminate(self) -> None:
+        self.told_to_end = True
         self.popen.send_signal(signal.SIGTERM)
 
     def wait_for_end(self, seconds: float) -> float:
@@ -64,6 +71,7 @@ class Running:
 
     def kill_group(self) -> None:
         """SIGKILL for the process and all its children, as when the machine fails."""
+        self.told_to_end = True
         try:
             os.killpg(self.popen.pid, signal.SIGKILL)
         except ProcessLookupError:
