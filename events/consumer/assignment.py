@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from django.conf import settings
 from kafka import TopicPartition
 
 from events import instruments, ledger
@@ -35,6 +36,7 @@ class Assignment:
     policy: Policy
     readers: dict[TopicPartition, PartitionReader] = field(default_factory=dict)
     waiting: dict[TopicPartition, str] = field(default_factory=dict)
+    settled_at: float = field(default_factory=time.monotonic)
 
     def follow_rebalance(self) -> bool:
         """Let go of what was revoked and park what was assigned; whether there is something to take over."""
@@ -58,6 +60,7 @@ class Assignment:
         """
         assigned = [*self.readers, *self.waiting]
         if not assigned:
+            self._check_settled()
             return
         # Before the look at Kafka: see `take_over`.
         progress = {p: ledger.current(p.topic, p.partition) for p in self.waiting}
@@ -65,6 +68,7 @@ class Assignment:
         self._park_changed(topic_ids)
         if progress:
             self._take_over(progress, topic_ids)
+        self._check_settled()
         ends = {partition: self.client.fetched_end(partition) for partition in self.readers}
         self._check_moving(ends)
         ledger.note_ends({r.stretch: end for p, r in self.readers.items() if (end := ends[p]) is not None})
@@ -94,6 +98,18 @@ class Assignment:
             created_anew = topic_ids.get(partition.topic) not in (None, reader.stretch.topic_id)
             if created_anew or (end is not None and end < reader.watermark):
                 self.park(partition)
+
+    def _check_settled(self) -> None:
+        """Raise Stuck when the group does not let us in, or a partition of ours cannot be taken over.
+
+        A rejoin of kafka-python 3.0 may hang without a word. Twice the session timeout is more than
+        a rebalance with a dead member takes.
+        """
+        now = time.monotonic()
+        if self.client.joined() and all(self.waiting.values()):
+            self.settled_at = now
+        elif now - self.settled_at > 2 * settings.CONFIG.kafka.session_timeout.total_seconds():
+            raise Stuck("not settled in the consumer group")
 
     def _check_moving(self, ends: dict[TopicPartition, int | None]) -> None:
         """Raise Stuck when records are there and do not come: a new client is the remedy."""

@@ -19,6 +19,7 @@ from kafka import (
     TopicPartition,
 )
 from kafka.errors import KafkaError, LogTruncationError, OffsetOutOfRangeError
+from kafka.structs import MemberState
 
 from events.consumer.reader import Raw
 
@@ -94,6 +95,10 @@ class KafkaClient:
 
     def assignment(self) -> set[TopicPartition]:
         return set(self._consumer.assignment())
+
+    def joined(self) -> bool:
+        """Whether the group counts this consumer as a settled member; it may have no partition then."""
+        return self._consumer.group_metadata().state is MemberState.STABLE
 
     def beginnings(self, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
         return dict(self._consumer.beginning_offsets(partitions, timeout_ms=5000))
