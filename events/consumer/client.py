@@ -63,6 +63,10 @@ class KafkaClient:
             metadata_max_age_ms=10_000,
             max_poll_records=UNLIMITED,
         )
+        for topic in topics:
+            # Fetches what Kafka knows of it. A member that joins without is given nothing, has to join
+            # again as soon as it knows, and in one of twenty times kafka-python 3.0 then waits for ever.
+            self._consumer.partitions_for_topic(topic)
         self._consumer.subscribe(topics, listener=_Parking(self))
 
     def poll(self, timeout_ms: int) -> Mapping[TopicPartition, Sequence[Raw]]:
