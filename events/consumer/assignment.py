@@ -36,22 +36,41 @@ class Assignment:
     policy: Policy
     readers: dict[TopicPartition, PartitionReader] = field(default_factory=dict)
     waiting: dict[TopicPartition, str] = field(default_factory=dict)
+    # Revoked, and often ours again a moment later: what of theirs is under way is not read twice.
+    revoked: dict[TopicPartition, PartitionReader] = field(default_factory=dict)
     settled_at: float = field(default_factory=time.monotonic)
 
     def follow_rebalance(self) -> bool:
-        """Let go of what was revoked and park what was assigned; whether there is something to take over."""
+        """Let go of what was revoked and park what was assigned; whether there is something to inspect."""
         assigned = False
         while not self.client.changes.empty():
             kind, partitions = self.client.changes.get()
             for partition in partitions:
-                # A partition that left and came back starts anew: no state of before can leak.
-                self.readers.pop(partition, None)
-                self.waiting.pop(partition, None)
-                self.show_in_flight(partition, 0)
-                if kind == "assigned":
-                    self.waiting[partition] = ""
+                if kind == "revoked":
+                    self._let_go(partition)
+                else:
+                    self._take_back(partition)
                     assigned = True
         return assigned
+
+    def _let_go(self, partition: TopicPartition) -> None:
+        self.waiting.pop(partition, None)
+        self.show_in_flight(partition, 0)
+        if reader := self.readers.pop(partition, None):
+            reader.drop_in_hand(time.monotonic())
+            self.revoked[partition] = reader
+
+    def _take_back(self, partition: TopicPartition) -> None:
+        """Go on with a partition that was ours before; `inspect` comes next and sees if it is still the same."""
+        reader = self.revoked.pop(partition, None) or self.readers.get(partition)
+        if reader is None:
+            self.waiting[partition] = ""
+            return
+        reader.drop_in_hand(time.monotonic())
+        self.readers[partition] = reader
+        self.client.seek(partition, reader.next_offset)
+        self.client.resume(partition)
+        logger.info("Reading %s/%d on from offset %d", partition.topic, partition.partition, reader.next_offset)
 
     def inspect(self) -> None:
         """Compare with Kafka: take over what waits, and notice a topic that is not the same any more.

@@ -70,7 +70,12 @@ class PartitionReader:
         self._start(self.watermark, self.now)
 
     def _start(self, offset: int, now: float) -> None:
-        self.enqueued = self.next_offset = offset
+        self.enqueued = offset
+        self.drop_in_hand(now)
+
+    def drop_in_hand(self, now: float) -> None:
+        """Forget what was not handed on yet; reading goes on behind what is under way."""
+        self.next_offset = self.enqueued
         self.records = []
         self.bytes_in_hand = 0
         self.progress_at = self.received_at = now

@@ -9,7 +9,8 @@ from kafka import TopicPartition
 
 from events.consumer import assignment as module
 from events.consumer.assignment import Assignment, Stuck
-from events.tests.test_reader import POLICY
+from events.consumer.reader import PartitionReader
+from events.tests.test_reader import POLICY, STRETCH, hand_on, raws
 
 PARTITION = TopicPartition("trading.events", 0)
 
@@ -20,6 +21,8 @@ class Client:
     def __init__(self) -> None:
         self.changes: SimpleQueue[tuple[str, list[TopicPartition]]] = SimpleQueue()
         self.is_joined = True
+        self.resumed = False
+        self.position = -1
 
     def joined(self) -> bool:
         return self.is_joined
@@ -31,6 +34,15 @@ class Client:
         return {}
 
     ends = beginnings
+
+    def fetched_end(self, partition: TopicPartition) -> None:
+        return None
+
+    def seek(self, partition: TopicPartition, offset: int) -> None:
+        self.position = offset
+
+    def resume(self, partition: TopicPartition) -> None:
+        self.resumed = True
 
     def show_progress(self, watermarks: object) -> None:
         assert not watermarks
@@ -87,3 +99,24 @@ def test_a_partition_that_cannot_be_taken_over_is_not_waited_for_for_ever(
 
     with pytest.raises(Stuck):
         assignment.inspect()
+
+
+def test_a_partition_that_comes_back_goes_on_behind_what_is_under_way(
+    assignment: Assignment, client: Client, clock: Clock
+) -> None:
+    """In hand at that moment were 113 and 114, which are read again; 100 to 112 wait in the queue."""
+    reader = assignment.readers[PARTITION] = PartitionReader(STRETCH, POLICY, watermark=100, now=clock.now)
+    reader.add(raws(range(100, 113)), clock.now)
+    while reader.records:
+        hand_on(reader, clock.now)
+    reader.add(raws([113, 114]), clock.now)
+    client.changes.put(("revoked", [PARTITION]))
+    assert not assignment.follow_rebalance()
+    assert PARTITION not in assignment.readers
+
+    client.changes.put(("assigned", [PARTITION]))
+    assert assignment.follow_rebalance()
+
+    assert assignment.readers == {PARTITION: reader}
+    assert (client.position, client.resumed) == (113, True)
+    assert (reader.in_flight, reader.records) == (13, [])
