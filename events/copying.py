@@ -1,8 +1,7 @@
-"""Rows into `events` by COPY: the fast way first, then the ways that sort out what cannot go in.
+"""Rows into `events` by COPY: the fast way, and the way that sorts out what cannot go in.
 
-COPY stores all of a batch or nothing. A key that is taken sends the batch through a temporary
-table, where known events are told from new ones; a row that PostgreSQL refuses is found by
-halving the batch.
+COPY stores all of a batch or nothing. A batch that failed so goes through a temporary table,
+where known events are told from new ones; a row that PostgreSQL refuses is found by halving.
 """
 
 from collections.abc import Sequence
@@ -80,21 +79,20 @@ class MissingPartition(Exception):
     """A row of a day for which there is no partition (any more)."""
 
 
-def write(rows: Sequence[Row], project_id: int) -> Written:
-    """Store the rows that can be stored, within the caller's transaction.
+def write_all(rows: Sequence[Row], project_id: int) -> Written:
+    """Store all rows or, with one of ROW_ERRORS, fail the caller's transaction; `write` is for those.
 
-    `rows` must be sorted: writers that take keys in one order cannot deadlock.
+    `rows` must be sorted here and there: writers that take keys in one order cannot deadlock.
     """
+    if rows:
+        _copy(COPY_EVENTS, [_line(row, project_id) for row in rows])
+    return Written()
+
+
+def write(rows: Sequence[Row], project_id: int) -> Written:
+    """Store the rows that can be stored, within the caller's transaction, and tell what the others are."""
     if not rows:
         return Written()
-    try:
-        with transaction.atomic():
-            _copy(COPY_EVENTS, [_line(row, project_id) for row in rows])
-        return Written()
-    except errors.UniqueViolation:
-        pass  # Known events among them: told apart below.
-    except ROW_ERRORS as error:
-        return _halve(rows, project_id, error)
     try:
         with transaction.atomic():
             return _write_staged(rows, project_id)

@@ -6,23 +6,25 @@ done become visible together or not at all. Kafka, HTTP and replays all come thr
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import uuid_utils
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from psycopg.types.multirange import Int8Multirange
 
 from access.models import DEFAULT_PROJECT_ID
 from events import accounting, assigned, copying, dead_letters, ledger, marks, partitions
 from events.accounting import Figures
-from events.copying import MissingPartition, Written
+from events.copying import MissingPartition, Row, Written
 from events.models import Source
 from events.preparing import Prepared, Window, prepare, row_of
 from events.records import KafkaBatch, Record, Stretch
 from events.refusal import Refused
 
 logger = logging.getLogger(__name__)
+Write = Callable[[Sequence[Row], int], Written]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +95,26 @@ def _store(records: Sequence[Record], origin: Origin, batch: KafkaBatch | None =
     started = time.perf_counter()
     prepared = prepare(records, origin.stretch)
     partitions.ensure(prepared.days())
+    commit = partial(_commit, records, prepared, origin, batch, started)
     try:
-        stored = _commit(records, prepared, origin, batch, started)
+        # Nearly always all is well: no savepoint, no look at what is there.
+        stored = commit(copying.write_all)
+    except DatabaseError as error:
+        if not isinstance(error.__cause__, copying.ROW_ERRORS):
+            raise
+        stored = _commit_carefully(commit, prepared)
+    accounting.observe(stored.figures, stored.written.refusals.values(), origin.source)
+    return stored
+
+
+def _commit_carefully(commit: Callable[[Write], Stored], prepared: Prepared) -> Stored:
+    try:
+        return commit(copying.write)
     except MissingPartition:
         # Dropped since this process last looked.
         partitions.forget()
         partitions.ensure(prepared.days())
-        stored = _commit(records, prepared, origin, batch, started)
-    accounting.observe(stored.figures, stored.written.refusals.values(), origin.source)
-    return stored
+        return commit(copying.write)
 
 
 def _commit(
@@ -110,6 +123,7 @@ def _commit(
     origin: Origin,
     batch: KafkaBatch | None,
     started: float,
+    write: Write,
 ) -> Stored:
     with connection.wrap_database_errors, transaction.atomic():
         redelivered = 0
@@ -117,7 +131,7 @@ def _commit(
             todo = ledger.claim(batch.stretch, batch.lo, batch.hi)
             prepared, redelivered = _only(prepared, records, todo)
         prepared = _give_times(prepared, records, origin)
-        written = copying.write(prepared.rows, origin.project_id)
+        written = write(prepared.rows, origin.project_id)
         written.refusals |= prepared.refusals
         if origin.keeps_refused:
             dead = [dead_letters.DeadRecord(records[i], r) for i, r in sorted(written.refusals.items())]
