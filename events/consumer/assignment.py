@@ -57,7 +57,6 @@ class Assignment:
         self.waiting.pop(partition, None)
         self.show_in_flight(partition, 0)
         if reader := self.readers.pop(partition, None):
-            reader.drop_in_hand(time.monotonic())
             self.revoked[partition] = reader
 
     def _take_back(self, partition: TopicPartition) -> None:
@@ -66,7 +65,7 @@ class Assignment:
         if reader is None:
             self.waiting[partition] = ""
             return
-        reader.drop_in_hand(time.monotonic())
+        reader.come_back(time.monotonic())
         self.readers[partition] = reader
         self.client.seek(partition, reader.next_offset)
         self.client.resume(partition)
@@ -77,6 +76,9 @@ class Assignment:
 
         Raises KafkaError and database errors, after which it can be called again, and Stuck.
         """
+        for reader in self.revoked.values():
+            # Not back at once: somebody else reads it, and nothing is kept in hand for long.
+            reader.drop_in_hand()
         assigned = [*self.readers, *self.waiting]
         if not assigned:
             self._check_settled()

@@ -71,13 +71,17 @@ class PartitionReader:
 
     def _start(self, offset: int, now: float) -> None:
         self.enqueued = offset
-        self.drop_in_hand(now)
+        self.drop_in_hand()
+        self.come_back(now)
 
-    def drop_in_hand(self, now: float) -> None:
+    def drop_in_hand(self) -> None:
         """Forget what was not handed on yet; reading goes on behind what is under way."""
         self.next_offset = self.enqueued
         self.records = []
         self.bytes_in_hand = 0
+
+    def come_back(self, now: float) -> None:
+        """Reading begins, or goes on after the partition was away: what happened meanwhile says nothing."""
         self.progress_at = self.received_at = now
 
     @property

@@ -101,15 +101,20 @@ def test_a_partition_that_cannot_be_taken_over_is_not_waited_for_for_ever(
         assignment.inspect()
 
 
-def test_a_partition_that_comes_back_goes_on_behind_what_is_under_way(
-    assignment: Assignment, client: Client, clock: Clock
-) -> None:
-    """In hand at that moment were 113 and 114, which are read again; 100 to 112 wait in the queue."""
+@pytest.fixture
+def reader(assignment: Assignment, clock: Clock) -> PartitionReader:
+    """100 to 112 wait in the queue, 113 and 114 are in hand."""
     reader = assignment.readers[PARTITION] = PartitionReader(STRETCH, POLICY, watermark=100, now=clock.now)
     reader.add(raws(range(100, 113)), clock.now)
     while reader.records:
         hand_on(reader, clock.now)
     reader.add(raws([113, 114]), clock.now)
+    return reader
+
+
+def test_a_partition_that_comes_back_at_once_goes_on(
+    assignment: Assignment, client: Client, reader: PartitionReader
+) -> None:
     client.changes.put(("revoked", [PARTITION]))
     assert not assignment.follow_rebalance()
     assert PARTITION not in assignment.readers
@@ -118,5 +123,19 @@ def test_a_partition_that_comes_back_goes_on_behind_what_is_under_way(
     assert assignment.follow_rebalance()
 
     assert assignment.readers == {PARTITION: reader}
-    assert (client.position, client.resumed) == (113, True)
+    assert (client.position, client.resumed) == (115, True)
+    assert (reader.in_flight, len(reader.records)) == (13, 2)
+
+
+def test_a_partition_that_comes_back_late_goes_on_behind_what_is_under_way(
+    assignment: Assignment, client: Client, reader: PartitionReader
+) -> None:
+    client.changes.put(("revoked", [PARTITION]))
+    assignment.follow_rebalance()
+    assignment.inspect()
+
+    client.changes.put(("assigned", [PARTITION]))
+    assignment.follow_rebalance()
+
+    assert client.position == 113
     assert (reader.in_flight, reader.records) == (13, [])
