@@ -6,9 +6,10 @@ changes nothing. `expires` keeps copies from piling up behind a stopped worker.
 
 import os
 
+import billiard.pool
 from celery import Celery
 from celery.schedules import crontab
-from celery.signals import setup_logging, task_prerun
+from celery.signals import setup_logging, task_prerun, worker_process_init
 from django.db import close_old_connections
 from kombu.transport import TRANSPORT_ALIASES
 
@@ -50,6 +51,16 @@ app.conf.beat_schedule = {
 def check_connections(**_: object) -> None:
     """Let each task check its connection before use, as each request does: PostgreSQL may have been restarted."""
     close_old_connections()
+
+
+@worker_process_init.connect
+def end_without_a_reader(**_: object) -> None:
+    """A child told to end waits until its parent has read its last answer: two seconds instead of thirty.
+
+    A parent that warmly shuts down while no task is being handed out stops reading at once, and the
+    answer to a task that is just done stays where it is. What it would acknowledge is in the ledger.
+    """
+    billiard.pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT = 20
 
 
 @setup_logging.connect
