@@ -21,6 +21,7 @@ from kafka import (
 from kafka.errors import KafkaError, LogTruncationError, OffsetOutOfRangeError
 from kafka.structs import MemberState
 
+from events.consumer.decoding import WholeBatches, unfold
 from events.consumer.reader import Raw
 
 logger = logging.getLogger(__name__)
@@ -63,6 +64,7 @@ class KafkaClient:
             metadata_max_age_ms=10_000,
             max_poll_records=UNLIMITED,
         )
+        self._consumer._fetcher.PartitionRecords = WholeBatches
         for topic in topics:
             # Fetches what Kafka knows of it. A member that joins without is given nothing, has to join
             # again as soon as it knows, and in one of twenty times kafka-python 3.0 then waits for ever.
@@ -76,8 +78,8 @@ class KafkaClient:
         KafkaError what was fetched is gone: seek to where reading should go on.
         """
         try:
-            polled: Mapping[TopicPartition, Sequence[Raw]] = self._consumer.poll(timeout_ms=timeout_ms)
-            return polled
+            polled = self._consumer.poll(timeout_ms=timeout_ms)
+            return {partition: unfold(records) for partition, records in polled.items()}
         except OffsetOutOfRangeError as error:
             raise Displaced(list(error.args[0])) from error
         except LogTruncationError as error:

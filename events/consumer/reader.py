@@ -22,7 +22,7 @@ HARD_LIMIT = timedelta(minutes=5)
 
 
 class Raw(NamedTuple):
-    """What we need of a Kafka record. kafka-python's own records serve as well, uncopied."""
+    """What we need of a Kafka record."""
 
     offset: int
     timestamp: int
