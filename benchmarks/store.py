@@ -19,7 +19,7 @@ PARTS: dict[str, tuple[object, str]] = {
     "unpack": (wire, "unpack"),
     "prepare": (store, "prepare"),
     "claim": (ledger, "claim"),
-    "lines": (copying, "_line"),
+    "lines": (copying, "row"),
     "COPY": (copying, "write"),
     "marks": (marks, "mark"),
     "figures": (accounting, "record"),

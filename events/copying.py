@@ -13,10 +13,11 @@ import psycopg
 from django.db import connection, transaction
 from psycopg import errors, sql
 
+from events.envelope import Envelope
 from events.reasons import Reason
 from events.refusal import Refused
 
-COLUMNS = '"timestamp", project_id, id, event_type, user_id, session_id, properties'
+COLUMNS = 'project_id, "timestamp", id, event_type, user_id, session_id, properties'
 COPY_EVENTS = f"COPY events ({COLUMNS}) FROM STDIN"
 STAGE = f"""
 CREATE TEMP TABLE IF NOT EXISTS staged_events ON COMMIT DELETE ROWS AS
@@ -50,16 +51,20 @@ class Row(NamedTuple):
     """An event ready for COPY. It begins with the key, so that sorting rows sorts by key.
 
     `time` is canonical (`events.timestamps`). `place` is where it stands in the batch: it tells rows of equal key
-    apart, the first of which is the one to store.
+    apart, the first of which is the one to store. `line` is the whole of it as COPY takes it, without its project.
     """
 
     time: str
     id: str
     place: int
     event_type: str
-    user_id: str | None
-    session_id: str | None
-    properties: bytes
+    line: str
+
+
+def row(time: str, id_: str, place: int, envelope: Envelope) -> Row:
+    _, _, event_type, user_id, session_id, properties = envelope
+    line = f"{time}Z\t{id_}\t{_text(event_type)}\t{_text(user_id)}\t{_text(session_id)}\t{_json(properties)}"
+    return Row(time, id_, place, event_type, line)
 
 
 @dataclass
@@ -85,7 +90,7 @@ def write_all(rows: Sequence[Row], project_id: int) -> Written:
     `rows` must be sorted here and there: writers that take keys in one order cannot deadlock.
     """
     if rows:
-        _copy(COPY_EVENTS, [_line(row, project_id) for row in rows])
+        _copy(COPY_EVENTS, project_id, [row.line for row in rows])
     return Written()
 
 
@@ -119,7 +124,7 @@ def _write_staged(rows: Sequence[Row], project_id: int) -> Written:
     database = connection.connection
     database.execute(STAGE)
     database.execute("DELETE FROM staged_events")
-    _copy(COPY_STAGED, [_line(row, project_id) + b"\t%d" % row.place for row in rows])
+    _copy(COPY_STAGED, project_id, [f"{row.line}\t{row.place}" for row in rows])
     database.execute(INSERT_STAGED)
     for place, same in database.execute(COMPARE_STAGED).fetchall():
         if same:
@@ -133,37 +138,27 @@ def conflict() -> Refused:
     return Refused(Reason.CONFLICT, "an event with this id and timestamp is stored with other content")
 
 
-def _copy(statement: str, lines: list[bytes]) -> None:
+def _copy(statement: str, project_id: int, lines: list[str]) -> None:
+    project = f"{project_id}\t"
     with connection.connection.cursor() as cursor, cursor.copy(sql.SQL(statement)) as copy:
-        copy.write(b"\n".join(lines) + b"\n")
-
-
-def _line(row: Row, project_id: int) -> bytes:
-    return b"%sZ\t%d\t%s\t%s\t%s\t%s\t%s" % (
-        row.time.encode(),
-        project_id,
-        row.id.encode(),
-        _text(row.event_type),
-        _text(row.user_id),
-        _text(row.session_id),
-        _json(row.properties),
-    )
+        copy.write(project + f"\n{project}".join(lines) + "\n")
 
 
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
 @lru_cache(maxsize=20_000)
-def _text(value: str | None) -> bytes:
+def _text(value: str | None) -> str:
     """A text field of COPY; types, users and sessions recur, so most are looked up."""
-    return b"\\N" if value is None else value.translate(_ESCAPES).encode()
+    return "\\N" if value is None else value.translate(_ESCAPES)
 
 
-_BLANKS = bytes.maketrans(b"\t\n\r", b"   ")
+_BLANKS = str.maketrans("\t\n\r", "   ")
 
 
-def _json(text: bytes) -> bytes:
+def _json(raw: bytes) -> str:
     """JSON as a field of COPY. Tabs and line ends can only stand between tokens, where a blank does."""
-    if b"\n" in text or b"\t" in text or b"\r" in text:
+    text = raw.decode()
+    if "\n" in text or "\t" in text or "\r" in text:
         text = text.translate(_BLANKS)
-    return text.replace(b"\\", b"\\\\")
+    return text.replace("\\", "\\\\")

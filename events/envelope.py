@@ -50,19 +50,21 @@ class _Wire(msgspec.Struct):
 _decode = msgspec.json.Decoder(_Wire).decode
 
 
-def parse(value: bytes | None, limits: Limits) -> Envelope:
+def parse(value: bytes | None, limits: Limits, *, is_plain: bool = False) -> Envelope:
     """Check one record completely, so that storing it cannot fail on its content.
 
     Other top-level keys than those of the envelope are not kept; `source`, `account_id` and
     `schema_version` become properties unless the event has properties of these names.
+    `is_plain` is what `limits.plain` says of the value; it only makes this twice as fast.
     """
     if not value:
         raise Refused(Reason.EMPTY, "the record has no value")
     if len(value) > limits.event:
         raise Refused(Reason.TOO_LARGE, f"{len(value)} bytes; at most {limits.event}")
-    wire = _decode_wire(value)
+    wire = _decode_wire(value, is_plain)
     properties = bytes(wire.properties)
-    check_limits(value, properties, limits)
+    if not is_plain:
+        check_limits(value, properties, limits)
     if wire.event_type is None:
         raise Refused(Reason.MISSING_EVENT_TYPE, "event_type is missing")
     if not 1 <= len(wire.event_type) <= MAX_NAME:
@@ -93,7 +95,13 @@ def normalise_id(value: str | int, source: str | None = None) -> str:
     return str(uuid.uuid5(ID_NAMESPACE, f"{source or ''}/{text}"))
 
 
-def _decode_wire(value: bytes) -> _Wire:
+def _decode_wire(value: bytes, is_plain: bool) -> _Wire:
+    if is_plain:
+        try:
+            return _decode(value)
+        except (msgspec.DecodeError, RecursionError):
+            # orjson has the clearer words for what is wrong with it.
+            return _decode_wire(value, is_plain=False)
     try:
         # orjson is the strict judge (UTF-8, surrogates, infinities); msgspec gives the raw properties.
         parsed = orjson.loads(value)

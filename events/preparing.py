@@ -6,9 +6,9 @@ from datetime import UTC, date, datetime
 
 from django.conf import settings
 
-from events.copying import Row
+from events.copying import Row, row
 from events.envelope import Envelope, parse
-from events.limits import Limits
+from events.limits import Limits, plain
 from events.reasons import Reason
 from events.records import Record, Stretch
 from events.refusal import Refused
@@ -61,9 +61,10 @@ def prepare(records: Sequence[Record], stretch: Stretch | None = None) -> Prepar
     window, limits = Window.now(), Limits.configured()
     prepared = Prepared()
     rows, refusals = prepared.rows, prepared.refusals
-    for index, record in enumerate(records):
+    are_plain = plain([record.value or b"" for record in records], limits)
+    for index, (record, is_plain) in enumerate(zip(records, are_plain, strict=True)):
         try:
-            envelope = parse(record.value, limits)
+            envelope = parse(record.value, limits, is_plain=is_plain)
             timestamp = envelope.timestamp
             if timestamp is None:
                 timestamp = canonical(record.time)
@@ -81,9 +82,7 @@ def prepare(records: Sequence[Record], stretch: Stretch | None = None) -> Prepar
 
 
 def row_of(index: int, envelope: Envelope, timestamp: str, record: Record, stretch: Stretch | None) -> Row:
-    _, id_, event_type, user_id, session_id, properties = envelope
-    if id_ is None:
-        id_ = record.id or (stretch.record_id(record.offset) if stretch else None)
+    id_ = envelope.id or record.id or (stretch.record_id(record.offset) if stretch else None)
     if id_ is None:
         raise ValueError("a record without an offset must bring an id")
-    return Row(timestamp, id_, index, event_type, user_id, session_id, properties)
+    return row(timestamp, id_, index, envelope)
