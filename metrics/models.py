@@ -4,6 +4,8 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 
+from metrics.definitions.models import MetricDefinition as MetricDefinition  # Django looks for models here
+
 
 class Interval(models.TextChoices):
     MINUTE = "1m"
@@ -126,3 +128,28 @@ class UniqueUsers(models.Model):
 
     class Meta:
         db_table = "unique_users"
+
+
+class RollupDrift(models.Model):
+    """A stored series of a bucket that a recount of the facts did not come to. Resolved by a later equal recount."""
+
+    project_id = models.IntegerField()
+    metric_name = models.TextField()
+    interval = models.TextField(choices=Interval.choices)
+    time_bucket = models.DateTimeField()
+    dimensions = models.JSONField(default=dict)
+    stored = models.JSONField(null=True, help_text="what the rollups say; null: no such series")
+    recounted = models.JSONField(null=True, help_text="what the facts come to; null: no such series")
+    noticed_at = models.DateTimeField(db_default=Now())
+    resolved_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "rollup_drift"
+        verbose_name_plural = "rollup drift"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["project_id", "metric_name", "interval", "time_bucket", "dimensions"],
+                condition=models.Q(resolved_at=None),
+                name="rollup_drift_open",
+            )
+        ]
