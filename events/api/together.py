@@ -5,19 +5,22 @@ The first request to come stores at once; those that come meanwhile are stored t
 """
 
 import threading
-import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.conf import settings
 
 from events.store import Outcome, store_http
 
-LINGER = 0.0007  # seconds
+# Seconds, at most; no more than a transaction takes, which is what waiting for one more request saves.
+LINGER = 0.002
 
 
 @dataclass(slots=True, eq=False)
 class _Waiting:
+    """One request. `news` is set once: when its event is stored or failed, or it is its turn to store."""
+
     body: bytes
+    news: threading.Event = field(default_factory=threading.Event)
     outcome: Outcome | None = None
     error: BaseException | None = None
 
@@ -27,37 +30,44 @@ class Together:
 
     def __init__(self) -> None:
         self._waiting: list[_Waiting] = []
-        self._adding = threading.Lock()
-        self._storing = threading.Lock()
-        self._crowd = 1
+        self._arrival = threading.Condition()
+        self._storing = False
+        self._crowd = 1  # how many requests there were lately
 
     def store(self, body: bytes) -> Outcome:
         """Store one event and return when it is durable. Raises what made its batch fail."""
         mine = _Waiting(body)
-        with self._adding:
+        with self._arrival:
             self._waiting.append(mine)
-        with self._storing:
-            # Whoever held the lock before may have stored it along with its own.
-            while mine.outcome is None and mine.error is None:
-                self._store_waiting()
+            self._arrival.notify()
+            first, self._storing = not self._storing, True
+        if not first:
+            # Each waits for itself: behind one lock, those already stored would wait for the next batch, too.
+            mine.news.wait()
+        if mine.outcome is None and mine.error is None:
+            self._store_waiting()
         if mine.outcome is None:
             raise mine.error or AssertionError("neither stored nor failed")
         return mine.outcome
 
     def _store_waiting(self) -> None:
         limit = settings.CONFIG.analytics.ingestion.max_batch_events
-        if self._crowd > 1:
-            # The others of the last batch are likely on their way again; one that is alone never waits.
-            time.sleep(LINGER)
-        with self._adding:
+        with self._arrival:
+            # Those of the last batch are likely on their way again; one that is alone never waits.
+            self._arrival.wait_for(lambda: len(self._waiting) >= self._crowd, LINGER)
             batch, self._waiting = self._waiting[:limit], self._waiting[limit:]
-        self._crowd = len(batch)
         try:
             for waiting, outcome in zip(batch, store_http([waiting.body for waiting in batch]), strict=True):
                 waiting.outcome = outcome
         except BaseException as error:  # noqa: BLE001 - each request of the batch raises it for itself
             for waiting in batch:
                 waiting.error = error
+        with self._arrival:
+            self._crowd = min(limit, len(batch) + len(self._waiting))
+            self._storing = bool(self._waiting)
+            next_to_store = self._waiting[:1]
+        for waiting in next_to_store + batch:
+            waiting.news.set()
 
 
 _together = Together()

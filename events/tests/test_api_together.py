@@ -49,6 +49,27 @@ def test_requests_that_wait_are_stored_together(store: SlowStore) -> None:
     assert len(store.batches) <= 4
 
 
+def test_a_stored_request_does_not_wait_for_the_next_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = threading.Event(), threading.Event()
+
+    def store(bodies: Sequence[bytes]) -> list[Outcome]:
+        (second if b"late" in bodies else first).wait(5)
+        return [Outcome("stored")] * len(bodies)
+
+    monkeypatch.setattr(together, "store_http", store)
+    shared = Together()
+    with ThreadPoolExecutor(2) as pool:
+        early = pool.submit(shared.store, b"early")
+        time.sleep(0.05)
+        late = pool.submit(shared.store, b"late")
+        time.sleep(0.05)
+        first.set()
+
+        assert early.result(1).status == "stored"
+        assert not late.done()
+        second.set()
+
+
 def test_a_lone_request_does_not_wait(store: SlowStore) -> None:
     single = Together()
     single.store(b"x")
