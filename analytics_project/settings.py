@@ -79,7 +79,7 @@ TEMPLATES = [
 
 DATABASES = {
     "default": {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "analytics_project.lib.postgresql",
         "HOST": CONFIG.database.host,
         "PORT": CONFIG.database.port,
         "NAME": CONFIG.database.name,
