@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 from django.db import connection
 
+# Of those who take marks away: compaction, and the rollup engine.
+LOCK = 0xB25_0100
 INSERT = """
 INSERT INTO touched_buckets (project_id, event_type, bucket)
 SELECT %s, * FROM unnest(%s::text[], %s::timestamptz[])

@@ -146,6 +146,8 @@ class TouchedBucket(models.Model):
 
     class Meta:
         db_table = "touched_buckets"
+        # The engine takes the newest first.
+        indexes = [models.Index(fields=["-bucket"], name="touched_buckets_newest")]
 
 
 class IngestBatch(models.Model):

@@ -72,5 +72,7 @@ def compact() -> None:
         with connection.cursor() as cursor:
             cursor.execute(f"SELECT count(*) FROM (SELECT FROM {table} LIMIT %s) counted", [above + 1])
             count = cursor.fetchone()[0]
-        if count > above:
-            logger.info("Merged %s into %d rows", table, merge())
+        # Not while the rollup engine is at work: both delete marks, and could wait for each other.
+        with try_lock(marks.LOCK) as locked:
+            if locked and count > above:
+                logger.info("Merged %s into %d rows", table, merge())

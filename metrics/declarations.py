@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fnmatch import fnmatchcase
+from typing import Literal
 
 
 class Aggregation(StrEnum):
@@ -39,7 +40,7 @@ class Value:
 
     products: tuple[Product, ...] = ()
     # A fixed number of each event in place of its properties: `lag`, seconds from its time to its storing.
-    special: str = ""
+    special: Literal["", "lag"] = ""
 
 
 LAG = Value(special="lag")
@@ -63,6 +64,8 @@ class Metric:
     shares: tuple[str, ...] = ()
     max_series: int = 1000
     description: str = ""
+    # Whether first and last are kept, which costs the sorting of a bucket's values.
+    ends: bool = True
     # Metrics whose counts explain this one's values, by the name that they have in the answer.
     parts: Mapping[str, str] = field(default_factory=dict)
 
@@ -72,6 +75,8 @@ class Metric:
 
 
 COUNT_PREFIX = "events.count."
+# Kept in a table of its own, since users do not add up.
+UNIQUE_USERS = "users.unique"
 TRADING_DIMENSIONS = ("symbol", "strategy_id", "side")
 FILLS = ("order.filled", "order.partially_filled")
 
@@ -148,9 +153,16 @@ BUILT_IN = (
         name="ingestion.lag",
         event_types=("*",),
         value=LAG,
-        dimensions=(),
+        ends=False,
         unit="s",
         default=Aggregation.P95,
         description="From the time of an event to its storing.",
+    ),
+    Metric(
+        name=UNIQUE_USERS,
+        event_types=("*",),
+        unit="users",
+        default=Aggregation.UNIQUE,
+        description="Distinct user_id of all events; exact up to 1000 in a bucket, then within some 2 %.",
     ),
 )

@@ -99,6 +99,7 @@ class Ingestion(Section, env_prefix="INGESTION_"):
 
 
 class Aggregation(Section, env_prefix="AGGREGATION_"):
+    settle: Annotated[Duration, Field(description="a minute is added up so long after its end")] = timedelta(seconds=2)
     compact_above: Annotated[int, Field(ge=100, description="marks and batch rows are compacted above this number")] = (
         5000
     )

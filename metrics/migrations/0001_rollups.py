@@ -56,16 +56,43 @@ CREATE FUNCTION metric_bin_middle(bin integer) RETURNS double precision LANGUAGE
         ELSE sign(bin) * 0.99 * (1.01::float8 / 0.99) ^ (abs(bin) - 40000) END
 $$;
 -- Nearest rank, as percentile_disc: the value at rank ceil(share * n), by its bin, never beyond the least and the most.
+CREATE FUNCTION metric_percentiles(bins integer[], counts bigint[], shares numeric[], least_ numeric, most numeric)
+RETURNS double precision[] LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    WITH ranked AS (
+        SELECT bin, sum(n) OVER (ORDER BY bin) AS up_to, sum(n) OVER () AS total
+        FROM unnest(bins, counts) AS histogram (bin, n))
+    SELECT array_agg(greatest(least(metric_bin_middle(bin), most::float8), least_::float8) ORDER BY place)
+    FROM unnest(shares) WITH ORDINALITY AS asked (share, place) CROSS JOIN LATERAL (
+        SELECT bin FROM ranked WHERE up_to >= ceil(share * total) ORDER BY bin LIMIT 1) found
+$$;
 CREATE FUNCTION metric_percentile(bins integer[], counts bigint[], share numeric, least_ numeric, most numeric)
 RETURNS double precision LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT greatest(least(metric_bin_middle(bin), most::float8), least_::float8)
-    FROM (SELECT bin, sum(n) OVER (ORDER BY bin) AS up_to, sum(n) OVER () AS total
-        FROM unnest(bins, counts) AS histogram (bin, n)) ranked
-    WHERE up_to >= ceil(share * total) ORDER BY bin LIMIT 1
+    SELECT (metric_percentiles(bins, counts, ARRAY[share], least_, most))[1]
+$$;
+"""
+
+# A hash names one of 4096 registers by its last 12 bits, and with the 52 others how many zeros they begin with, plus one.
+SKETCHES = r"""
+CREATE FUNCTION users_registers(hashes bigint[]) RETURNS smallint[] LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT array_agg(coalesce(rank, 0)::smallint ORDER BY register)
+    FROM generate_series(0, 4095) AS registers (register) LEFT JOIN (
+        SELECT (hash & 4095)::integer AS register,
+            max(53 - length(ltrim(((hash >> 12) & 4503599627370495)::bit(52)::text, '0'))) AS rank
+        FROM unnest(hashes) AS hash GROUP BY 1) ranks USING (register)
+$$;
+CREATE FUNCTION users_estimate(registers smallint[]) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT round(CASE WHEN raw <= 2.5 * 4096 AND empty > 0 THEN 4096 * ln(4096::float8 / empty) ELSE raw END)::bigint
+    FROM (
+        SELECT 0.7213 / (1 + 1.079 / 4096) * 4096 * 4096 / sum(2::float8 ^ -rank) AS raw,
+            count(*) FILTER (WHERE rank = 0) AS empty
+        FROM unnest(registers) AS rank) estimated
 $$;
 """
 DROP_FUNCTIONS = """
+DROP FUNCTION users_estimate(smallint[]);
+DROP FUNCTION users_registers(bigint[]);
 DROP FUNCTION metric_percentile(integer[], bigint[], numeric, numeric, numeric);
+DROP FUNCTION metric_percentiles(integer[], bigint[], numeric[], numeric, numeric);
 DROP FUNCTION metric_bin_middle(integer);
 DROP FUNCTION metric_bin(numeric);
 DROP FUNCTION metric_finite(numeric);
@@ -79,6 +106,6 @@ class Migration(migrations.Migration):
     initial = True
     dependencies = [("events", "0002_bookkeeping")]
     operations = [
-        migrations.RunSQL(FUNCTIONS, reverse_sql=DROP_FUNCTIONS),
+        migrations.RunSQL(FUNCTIONS + SKETCHES, reverse_sql=DROP_FUNCTIONS),
         migrations.RunSQL(CREATE_AGGREGATIONS, reverse_sql="DROP TABLE metric_aggregations"),
     ]
