@@ -37,7 +37,10 @@ class Statement:
 
 
 def statement(metric: Metric, project_id: int, types: Sequence[str] | None, parts: Sequence[Part]) -> Statement:
-    """The rows (COLUMNS) of a metric in these parts; `types` are those of its event types that exist, None for all."""
+    """The rows (COLUMNS) of a metric in these parts.
+
+    `types` are those of its event types that exist, which an index serves; without them its patterns decide.
+    """
     if metric.value is not None:
         text = _value(metric, metric.value, types is None)
     else:
@@ -48,6 +51,7 @@ def statement(metric: Metric, project_id: int, types: Sequence[str] | None, part
             "project": project_id,
             "metric": metric.name,
             "types": None if types is None else list(types),
+            "patterns": [_like(pattern) for pattern in metric.event_types],
             "shares": list(metric.shares),
             "buckets": [part.bucket for part in parts],
             "starts": [part.start for part in parts],
@@ -174,12 +178,19 @@ def _where(metric: Metric, every_type: bool) -> sql.Composed:
     conditions: list[sql.Composable] = [sql.SQL("project_id = %(project)s")]
     if not every_type:
         conditions.append(sql.SQL("event_type = ANY(%(types)s::text[])"))
+    elif "*" not in metric.event_types:
+        conditions.append(sql.SQL("event_type LIKE ANY(%(patterns)s::text[])"))
     conditions += [
         sql.SQL("properties ->> {} = {}").format(sql.Literal(name), sql.Placeholder(f"filter{place}"))
         for place, name in enumerate(metric.filters)
     ]
     conditions.append(sql.SQL('"timestamp" >= m.start AND "timestamp" < m.until'))
     return sql.SQL(" AND ").join(conditions)
+
+
+def _like(pattern: str) -> str:
+    escaped = pattern.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return escaped.replace("*", "%")
 
 
 def _number(value: Value) -> sql.Composable:

@@ -1,7 +1,7 @@
 """Minutes from the facts: which metrics the changed events belong to, and their rows."""
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -44,7 +44,7 @@ def _compute_project(project_id: int, todo: Todo) -> int:
     work.make()
     claims = _count_types(project_id, todo)
     for metric in _wanted(project_id, declared, todo):
-        claims += _compute(project_id, metric, todo.minutes_of(metric))
+        claims += _compute(project_id, metric, todo)
     series.limit(project_id, json.dumps({metric.name: metric.max_series for metric in declared}), MAX_SERIES)
     work.replace(project_id, MINUTE, claims)
     minutes = set[datetime]().union(*todo.touched.values(), todo.marked.get(UNIQUE_USERS, ()))
@@ -88,21 +88,23 @@ def _count_types(project_id: int, todo: Todo) -> list[Claim]:
     return [Claim(project_id, f"{COUNT_PREFIX}{event_type}", minute) for event_type, minute in pairs]
 
 
-def _compute(project_id: int, metric: Metric, minutes: Collection[datetime]) -> list[Claim]:
-    parts = [_part(minute) for minute in sorted(minutes)]
-    work.add(facts.statement(metric, project_id, types_of(project_id, metric), parts))
+def _compute(project_id: int, metric: Metric, todo: Todo) -> list[Claim]:
+    minutes = sorted(todo.minutes_of(metric))
+    types = _types_of(project_id, metric, todo.touched)
+    work.add(facts.statement(metric, project_id, types, [_part(minute) for minute in minutes]))
     return [Claim(project_id, metric.name, minute) for minute in minutes]
 
 
-def types_of(project_id: int, metric: Metric) -> Sequence[str] | None:
-    """The event types that a metric takes, as far as they were ever seen; None for all."""
+def _types_of(project_id: int, metric: Metric, touched: Iterable[str]) -> Sequence[str] | None:
+    """The event types that a metric takes: those rolled up before, and those that are now; None for all."""
     if "*" in metric.event_types:
         return None
     if not any("*" in pattern for pattern in metric.event_types):
         return metric.event_types
     with connection.cursor() as cursor:
         cursor.execute(KNOWN_TYPES, [len(COUNT_PREFIX) + 1, project_id, f"{COUNT_PREFIX}%"])
-        return [event_type for (event_type,) in cursor.fetchall() if metric.takes(event_type)]
+        known = {event_type for (event_type,) in cursor.fetchall()}
+    return sorted(event_type for event_type in known.union(touched) if metric.takes(event_type))
 
 
 def _part(minute: datetime) -> Part:
