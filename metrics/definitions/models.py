@@ -45,6 +45,10 @@ class MetricDefinition(models.Model):
     )
     max_series = models.IntegerField(default=200, help_text="1 to 1000; what exceeds it is added up as `other`")
     active = models.BooleanField(default=True, help_text="whether it is computed and can be asked for")
+    # Facts before it were there before the definition, so their buckets are only what came late since then.
+    complete_from = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="computed for all time since; null: for all that is stored"
+    )
     backfill_before = models.DateTimeField(
         null=True, blank=True, editable=False, help_text="minutes before it are still to be marked for a backfill"
     )
@@ -68,7 +72,7 @@ class MetricDefinition(models.Model):
     def clean(self) -> None:
         self.default_aggregation = self.default_aggregation or self._usual_aggregation()
         found = defaultdict(list)
-        for field, problem in [*rules.problems(self), *self._changed_meaning()]:
+        for field, problem in [*rules.problems(self), *self._changed_meaning(), *self._too_many()]:
             found[field].append(problem)
         if found:
             raise ValidationError(dict(found))
@@ -80,6 +84,12 @@ class MetricDefinition(models.Model):
         before: dict[str, Any] | None = MetricDefinition.objects.filter(pk=self.pk).values(*self.MEANING).first()
         hint = "is part of what the name means and cannot be changed; define a metric of another name"
         return [(name, hint) for name, value in (before or {}).items() if value != getattr(self, name)]
+
+    def _too_many(self) -> list[rules.Problem]:
+        others = MetricDefinition.objects.filter(project_id=self.project_id, active=True).exclude(pk=self.pk)
+        if self.active and others.count() >= rules.MAX_ACTIVE:
+            return [("active", f"at most {rules.MAX_ACTIVE} metrics of a project's own can be active at a time")]
+        return []
 
     def to_metric(self) -> Metric:
         """As the engine and the readers know it."""

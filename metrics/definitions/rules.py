@@ -17,9 +17,12 @@ MAX_DIMENSIONS = 5
 MAX_UNIT = 50
 MAX_DESCRIPTION = 1000
 SERIES = range(1, 1001)
+MAX_ACTIVE = 200  # of a project: each costs the engine a statement a minute
 
 NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*", re.ASCII)
 CONTROL = re.compile("[\x00-\x1f\x7f]")
+# Names of properties become part of SQL, where % begins a placeholder.
+UNFIT = re.compile("[\x00-\x1f\x7f%]")
 # Addresses of the API have these words where a name would be.
 RESERVED_NAMES = frozenset({"names", "definitions", "dimensions"})
 # The series of what exceeds the limit is known by this key.
@@ -127,8 +130,8 @@ def _of_dimensions(dimensions: Any) -> Iterator[Problem]:
 
 def _of_property(name: Any) -> str:
     fits = isinstance(name, str) and 1 <= len(name) <= MAX_PROPERTY and name == name.strip()
-    if not fits or CONTROL.search(name):
-        return f"a property's name has 1 to {MAX_PROPERTY} characters, no control characters or spaces around it"
+    if not fits or UNFIT.search(name):
+        return f"a property's name has 1 to {MAX_PROPERTY} characters, no %, control characters or spaces around it"
     return ""
 
 
