@@ -15,6 +15,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin", RedirectView.as_view(url="/admin/")),
     path("admin/", admin.site.urls),
     # Before the events, whose ids may be any word.
+    path("api/v1/", include("metrics.definitions.urls")),
     path("api/v1/", include("metrics.urls")),
     path("api/v1/", include("events.api.urls")),
     *(path(address.removeprefix("/"), show) for address in REPLIES),

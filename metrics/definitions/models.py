@@ -21,6 +21,7 @@ class MetricDefinition(models.Model):
     """
 
     MEANING = ("name", "event_types", "value_property", "filters", "dimensions")
+    CHANGEABLE = ("description", "unit", "default_aggregation", "max_series", "active")
 
     project_id = models.IntegerField(default=DEFAULT_PROJECT_ID)
     name = models.CharField(max_length=rules.MAX_NAME, help_text="lowercase, with dots, such as desk.slippage_bps")
@@ -62,6 +63,7 @@ class MetricDefinition(models.Model):
             models.UniqueConstraint(
                 fields=["project_id", "name"],
                 name="metric_definitions_key",
+                violation_error_code="unique",
                 violation_error_message="The project has a metric of this name.",
             )
         ]
