@@ -1,7 +1,6 @@
 """What the rollups should be, added up in Python from the rows of `events`: written apart from the engine."""
 
 import json
-import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
@@ -20,7 +19,11 @@ LENGTHS = {
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Key = tuple[str, str, datetime, str]  # metric, interval, bucket, dimensions
 TRADING = ("symbol", "strategy_id", "side")
-PRODUCTS = (("last_fill_quantity", "last_fill_price"), ("filled_quantity", "avg_fill_price"))
+PRODUCTS = (
+    ("last_fill_quantity", "last_fill_price"),
+    ("filled_quantity", "avg_fill_price"),
+    ("quantity", "price"),
+)
 
 
 class Fact(NamedTuple):
@@ -37,16 +40,23 @@ def stored() -> list[Fact]:
     with connection.cursor() as cursor:
         cursor.execute('SELECT "timestamp", id::text, event_type, user_id, properties::text FROM events')
         rows = cursor.fetchall()
-    return [Fact(*row[:4], json.loads(row[4], parse_float=Decimal, parse_int=Decimal)) for row in rows]
+    return [
+        Fact(at, id_, type_, user, json.loads(properties, parse_float=Decimal, parse_int=Decimal))
+        for at, id_, type_, user, properties in rows
+    ]
 
 
 def bucket_of(moment: datetime, interval: str) -> datetime:
     return moment - (moment - EPOCH) % LENGTHS[interval]
 
 
+def text_of(dimensions: dict[str, Any]) -> str:
+    return json.dumps(dimensions, sort_keys=True)
+
+
 def dimensions_of(fact: Fact, names: Iterable[str]) -> str:
     found = {name: fact.properties[name] for name in names if fact.properties.get(name) is not None}
-    return json.dumps({name: str(value)[:200] for name, value in found.items()}, sort_keys=True)
+    return text_of({name: str(value)[:200] for name, value in found.items()})
 
 
 def number(value: Any) -> Decimal | None:
@@ -60,9 +70,9 @@ def number(value: Any) -> Decimal | None:
 
 def volume(fact: Fact) -> Decimal | None:
     for names in PRODUCTS if fact.type == "order.filled" else PRODUCTS[:1]:
-        factors = [number(fact.properties.get(name)) for name in names]
-        if None not in factors:
-            return math.prod(factors)  # type: ignore[arg-type]
+        first, second = (number(fact.properties.get(name)) for name in names)
+        if first is not None and second is not None:
+            return first * second
     return None
 
 
@@ -73,6 +83,25 @@ def counts(facts: Iterable[Fact], interval: str) -> dict[Key, int]:
         name = f"events.count.{fact.type}"
         result[name, interval, bucket_of(fact.at, interval), dimensions_of(fact, TRADING)] += 1
     return dict(result)
+
+
+def users(facts: Iterable[Fact], interval: str) -> dict[datetime, int]:
+    """Distinct users."""
+    found: dict[datetime, set[str]] = defaultdict(set)
+    for fact in facts:
+        if fact.user is not None:
+            found[bucket_of(fact.at, interval)].add(fact.user)
+    return {bucket: len(names) for bucket, names in found.items()}
+
+
+def fill_rate(facts: Iterable[Fact], interval: str) -> dict[Key, tuple[int, int]]:
+    """Orders placed, and a hundred times those filled."""
+    found: dict[Key, list[int]] = defaultdict(lambda: [0, 0])
+    for fact in facts:
+        if fact.type in ("order.placed", "order.filled"):
+            key = "trading.order_fill_rate", interval, bucket_of(fact.at, interval), dimensions_of(fact, TRADING)
+            found[key][fact.type == "order.filled"] += 1
+    return {key: (placed, 100 * filled) for key, (placed, filled) in found.items()}
 
 
 def values(
