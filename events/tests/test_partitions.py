@@ -3,6 +3,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from django.db import connection
 
+from analytics_project.lib import partitioned
 from events import partitions
 from events.models import Event
 from events.partitions import Plan
@@ -138,3 +139,16 @@ def test_a_window_reads_its_partitions_only() -> None:
 
     assert partitions.name_of(DAY) in plan
     assert partitions.name_of(DAY + timedelta(days=1)) not in plan
+
+
+def comment(day: date) -> str | None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT obj_description(%s::regclass, 'pg_class')", [partitions.name_of(day)])
+        text: str | None = cursor.fetchone()[0]
+    return text
+
+
+def test_a_partition_says_who_made_it() -> None:
+    partitions.create(DAY)
+
+    assert comment(DAY) == partitioned.MADE

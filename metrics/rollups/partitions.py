@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from django.db import connection
 from psycopg import sql
 
+from analytics_project.lib.partitioned import MADE
 from metrics.models import Interval
 
 
@@ -42,6 +43,7 @@ CREATE = (
     " (interval = {interval} AND time_bucket >= {start} AND time_bucket < {end}))",
     "ALTER TABLE {parent} ATTACH PARTITION {leaf} FOR VALUES FROM ({start}) TO ({end})",
     "ALTER TABLE {leaf} DROP CONSTRAINT one_leaf",
+    "COMMENT ON TABLE {leaf} IS {made}",
 )
 
 
@@ -52,6 +54,7 @@ def _create(name: str, interval: Interval, start: datetime, end: datetime) -> No
         "interval": sql.Literal(interval.value),
         "start": sql.Literal(start),
         "end": sql.Literal(end),
+        "made": sql.Literal(MADE),
     }
     with connection.cursor() as cursor:
         for statement in CREATE:
