@@ -44,6 +44,12 @@ app.conf.beat_schedule = {
         "schedule": crontab(minute="37"),
         "options": {"expires": 1800},
     },
+    # Once a day, in the quiet after the closing of days. What is held back then waits for the next day.
+    "apply-retention": {
+        "task": "metrics.apply_retention",
+        "schedule": crontab(hour="3", minute="47"),
+        "options": {"expires": 6 * 3600},
+    },
     # Marks and batch rows grow with the number of batches, not events; small bites keep each run short.
     "compact": {
         "task": "events.compact",

@@ -22,6 +22,7 @@ def celery_settings(broker_url: str) -> dict[str, Any]:
         "CELERY_TASK_ROUTES": {
             "events.insert_batch": {"queue": "ingest"},
             "events.*": {"queue": "maintenance"},
+            "metrics.apply_retention": {"queue": "maintenance"},
             "metrics.*": {"queue": "rollup"},
         },
         # msgpack carries a batch as bytes; JSON is kept for the small periodic tasks.

@@ -1,11 +1,12 @@
 """The time of events that came with an id and without a timestamp: that of the first delivery."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from django.db import connection
 
+from analytics_project.lib.batches import delete_in_batches
 from events.timestamps import canonical
 
 # DO UPDATE and not DO NOTHING: it returns the row of a delivery that was there before, and
@@ -31,7 +32,4 @@ def assign(wanted: Sequence[tuple[str, str]], project_id: int) -> dict[str, str]
 
 def forget_older_than(age: timedelta) -> int:
     """Drop what no accepted retry can ask for any more."""
-    statement = 'DELETE FROM assigned_timestamps WHERE "timestamp" < now() - make_interval(secs => %s)'
-    with connection.cursor() as cursor:
-        cursor.execute(statement, [age.total_seconds()])
-        return int(cursor.rowcount)
+    return delete_in_batches("assigned_timestamps", '"timestamp" < %s', [datetime.now(UTC) - age])

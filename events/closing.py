@@ -9,6 +9,7 @@ import logging
 from datetime import UTC, date, datetime, timedelta
 from typing import LiteralString
 
+from django.conf import settings
 from django.db import connection
 from psycopg import sql
 
@@ -38,8 +39,10 @@ SELECT i.indisvalid FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid WHER
 
 def open_days(now: datetime | None = None) -> list[date]:
     """Days that are over and whose partition has no index on properties yet, newest first."""
-    today = ((now or datetime.now(UTC)) - GRACE).date()
-    return [day for day in reversed(partitions.existing()) if day < today and not _index_valid(day)]
+    now = now or datetime.now(UTC)
+    today, oldest = (now - GRACE).date(), (now - settings.CONFIG.analytics.retention.raw_events).date()
+    # What retention is about to drop is not worth the work.
+    return [day for day in reversed(partitions.existing()) if oldest <= day < today and not _index_valid(day)]
 
 
 def close_day(day: date) -> None:

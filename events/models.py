@@ -127,6 +127,8 @@ class DeadLetter(models.Model):
             models.Index(fields=["created_at"], name="dead_letters_time"),
             # What is still open, which is what an operator asks for and the gauge counts.
             models.Index(fields=["reason", "id"], name="dead_letters_open", condition=models.Q(replayed_at=None)),
+            # What retention deletes.
+            models.Index(fields=["replayed_at"], name="dead_letters_done", condition=~models.Q(replayed_at=None)),
         ]
 
     def __str__(self) -> str:
@@ -151,7 +153,7 @@ class TouchedBucket(models.Model):
 
 
 class IngestBatch(models.Model):
-    """What one batch came to: received = stored + duplicates + refused. Older rows are merged by minute.
+    """What one batch came to: received = stored + duplicates + refused. Older rows are merged by minute, then by day.
 
     `redelivered` counts records skipped because the ledger had their offsets already; they were
     received before, so they are not part of `received` again.
@@ -189,3 +191,5 @@ class AssignedTimestamp(models.Model):
 
     class Meta:
         db_table = "assigned_timestamps"
+        # Retention takes the oldest away, of what may be many millions.
+        indexes = [models.Index(fields=["timestamp"], name="assigned_timestamps_time")]

@@ -9,6 +9,7 @@ from celery.exceptions import Reject
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
+from analytics_project.lib import partitioned
 from analytics_project.lib.locks import try_lock, try_session_lock
 from analytics_project.lib.logs import context_id
 from events import accounting, assigned, closing, marks, partitions, store, wire
@@ -50,10 +51,9 @@ def maintain_partitions() -> None:
         plan = partitions.plan_ahead(datetime.now(UTC).date(), retention.partitions_ahead)
         partitions.apply(plan)
         logger.info("Partitions: %d made", len(plan.create))
-        assigned.forget_older_than(retention.raw_events)
-    with connection.cursor() as cursor:
-        # Autovacuum analyzes the partitions, never their parent. Outside the transaction above, which holds locks.
-        cursor.execute("ANALYZE events")
+    # Outside the transaction above, which holds locks.
+    assigned.forget_older_than(retention.raw_events)
+    partitioned.analyze(["events"])
 
 
 @shared_task(name="events.close_days", soft_time_limit=1700, time_limit=1800)

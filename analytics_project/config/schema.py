@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from analytics_project.config.types import Addresses, CommaList, Duration
+from analytics_project.config.types import Addresses, CommaList, Duration, format_duration
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -106,8 +106,35 @@ class Aggregation(Section, env_prefix="AGGREGATION_"):
 
 
 class Retention(Section, env_prefix="RETENTION_"):
-    raw_events: Annotated[Duration, Field(description="older events are refused as too_old")] = timedelta(days=90)
+    raw_events: Annotated[Duration, Field(description="older events are refused as too_old, and dropped")] = timedelta(
+        days=90
+    )
+    rollup_1m: Annotated[Duration, Field(description="none of the rollups shorter than raw_events")] = timedelta(
+        days=365
+    )
+    rollup_5m: Duration = timedelta(days=365)
+    rollup_15m: Duration = timedelta(days=365)
+    rollup_1h: Duration = timedelta(days=730)
+    rollup_1d: Duration = timedelta(days=3650)
+    system_metrics: Annotated[Duration, Field(description="figures of batches; older ones are kept by the day")] = (
+        timedelta(days=30)
+    )
     partitions_ahead: Annotated[int, Field(ge=1, le=60, description="days made in advance")] = 7
+
+    def rollup(self, interval: str) -> timedelta:
+        """How long rollups of an interval, such as `5m`, are kept."""
+        kept: timedelta = getattr(self, f"rollup_{interval}")
+        return kept
+
+    @model_validator(mode="after")
+    def rollups_outlive_raw_events(self) -> "Retention":
+        """Else a late event would be added up anew from rows that are gone."""
+        rollups = [name for name in type(self).model_fields if name.startswith("rollup_")]
+        if short := [name for name in rollups if getattr(self, name) < self.raw_events]:
+            raise ValueError(
+                f"{', '.join(short)} must not be shorter than raw_events={format_duration(self.raw_events)}"
+            )
+        return self
 
 
 class Query(Section, env_prefix="QUERY_"):

@@ -250,6 +250,16 @@ def test_production_asks_for_a_long_secret() -> None:
     assert secure.security.environment == "production"
 
 
+def test_rollups_are_kept_as_long_as_raw_events() -> None:
+    told = "^analytics.retention: rollup_1m, rollup_1h must not be shorter than raw_events=90d$"
+    with pytest.raises(ConfigError, match=told):
+        build(Config, {"analytics": {"retention": {"rollup_1m": "89d", "rollup_1h": "30d"}}})
+
+    equal = build(Config, {"analytics": {"retention": {"rollup_1m": "90d"}}}).analytics.retention
+    kept = {interval: equal.rollup(interval).days for interval in ("1m", "5m", "15m", "1h", "1d")}
+    assert kept == {"1m": 90, "5m": 365, "15m": 365, "1h": 730, "1d": 3650}
+
+
 def test_nothing_changes_a_configuration_that_was_read() -> None:
     with pytest.raises(ValueError, match="frozen"):
         setattr(load_config().server, "port", 1)  # noqa: B010

@@ -25,6 +25,7 @@ STREAMS = ("stream_binance_usdm_20240808", "stream_binance_coinm_20240809")
 BEST_PRICE = re.compile(r'"s":"(\w+)".*?"b":"([\d.]+)","B":"([\d.]+)".*?"T":(\d+)')
 DAY_MS = 86_400_000
 CHUNK = 20_000
+KEPT = ("RAW_EVENTS", "ROLLUP_1M", "ROLLUP_5M", "ROLLUP_15M", "ROLLUP_1H", "ROLLUP_1D")
 # By kind, symbol and day: how many, and the sum of price x quantity, bid x size, or bid x ask.
 Totals = dict[tuple[str, str, int], tuple[int, Decimal]]
 STORED = """
@@ -72,7 +73,8 @@ def real_events() -> Iterator[bytes]:
 
 
 def test_counts_and_sums_of_real_market_data(make_pipeline: Callable[..., Pipeline]) -> None:
-    pipeline = make_pipeline(partitions=4, RETENTION_RAW_EVENTS="20000d")
+    kept = dict.fromkeys((f"RETENTION_{name}" for name in KEPT), "20000d")
+    pipeline = make_pipeline(partitions=4, **kept)
     pipeline.consumer()
     pipeline.worker()
     events = list(real_events())
