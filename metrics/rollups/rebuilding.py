@@ -70,6 +70,10 @@ SELECT count(*) FROM (
 """
 
 
+class Impossible(Exception):
+    """The window or the metric cannot be computed again, and why."""
+
+
 def sealed_until() -> datetime | None:
     """Facts before it are gone: what was added up from them stays as it is."""
     with connection.cursor() as cursor:
@@ -97,6 +101,26 @@ def oldest_facts() -> datetime | None:
     if not present:
         return None
     return max(partitions.bounds_of(min(present))[0], sealed_until() or datetime.min.replace(tzinfo=UTC))
+
+
+def refuse_sealed(window: Window) -> None:
+    sealed = sealed_until()
+    if sealed is not None and window.start < sealed:
+        hint = "what was added up from them stays as it is"
+        raise Impossible(f"the facts before {sealed:%Y-%m-%dT%H:%M:%SZ} are gone and {hint}; begin there or later")
+
+
+def rebuild(projects: Collection[int], window: Window, names: Collection[str]) -> Iterator[tuple[Window, int]]:
+    """Mark the window day by day, the newest first; gives each day with the number of its marks, once they are stored.
+
+    Without names, all metrics that there are.
+    """
+    for piece in days(window):
+        count = 0
+        for project_id in projects:
+            known = metrics_in(project_id, piece) if not names else [catalogue.find(project_id, name) for name in names]
+            count += mark(project_id, [metric for metric in known if metric is not None], piece)
+        yield piece, count
 
 
 def metrics_in(project_id: int, piece: Window) -> list[Metric]:
