@@ -90,12 +90,12 @@ def _count_types(project_id: int, todo: Todo) -> list[Claim]:
 
 def _compute(project_id: int, metric: Metric, todo: Todo) -> list[Claim]:
     minutes = sorted(todo.minutes_of(metric))
-    types = _types_of(project_id, metric, todo.touched)
+    types = types_of(project_id, metric, todo.touched)
     work.add(facts.statement(metric, project_id, types, [_part(minute) for minute in minutes]))
     return [Claim(project_id, metric.name, minute) for minute in minutes]
 
 
-def _types_of(project_id: int, metric: Metric, touched: Iterable[str]) -> Sequence[str] | None:
+def types_of(project_id: int, metric: Metric, touched: Iterable[str] = ()) -> Sequence[str] | None:
     """The event types that a metric takes: those rolled up before, and those that are now; None for all."""
     if "*" in metric.event_types:
         return None
