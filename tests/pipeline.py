@@ -91,6 +91,13 @@ class Pipeline:
         command += ["--concurrency", str(children), "--hostname", f"{uuid4().hex[:8]}@%h"]
         return self._start("worker", [*command, "--without-gossip", "--without-mingle"], settings)
 
+    def roller(self, **settings: str) -> Running:
+        """A worker of the queue `rollup`, and the beat that wakes it, in one process."""
+        command = ["-m", "celery", "-A", "analytics_project", "worker", "--queues", "rollup,maintenance", "--beat"]
+        command += ["--concurrency", "2", "--hostname", f"{uuid4().hex[:8]}@%h"]
+        command += ["--schedule", str(self.folder / "beat"), "--without-gossip", "--without-mingle"]
+        return self._start("roller", command, settings)
+
     def _start(self, name: str, command: list[str], settings: dict[str, str]) -> Running:
         name = f"{name}{len(self.running)}"
         started = Running.start(name, command, self.environment | settings, self.folder / f"{name}.log")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from events.tests.committed import _django_db_helper
+from metrics.tests.committed import _django_db_helper
 from tests.pipeline import Pipeline
 
 # Processes see nothing of a transaction: the mark `django_db` means real commits here.
