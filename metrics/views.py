@@ -8,7 +8,8 @@ from rest_framework.viewsets import ViewSet
 from access.models import DEFAULT_PROJECT_ID
 from events.api.parameters import read_given, read_window
 from events.instruments import QUERY_DURATION
-from metrics import ingestion, stats
+from metrics import ingestion
+from metrics.reads import stats
 
 
 class EventStatsViewSet(ViewSet):

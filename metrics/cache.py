@@ -1,0 +1,98 @@
+"""Answers kept in Redis for a while. Without Redis they are computed: slower, never wrong.
+
+Keys hold the version of the data that an answer was made from, so nothing is ever deleted: what is
+outdated is not asked for any more, and goes by its time.
+"""
+
+import hashlib
+import logging
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.core.cache import cache
+from django_redis import get_redis_connection
+from redis.exceptions import RedisError
+
+from events.instruments import CACHE_HITS, CACHE_MISSES
+
+logger = logging.getLogger(__name__)
+
+# After a failure nobody waits for Redis for so long.
+AWAY_SECONDS = 5.0
+MAX_BODY = 8 * 2**20
+# Of one process, within a minute: the cache may share its server with the queue, which must not run full.
+MAX_A_MINUTE = 64 * 2**20
+MINUTE = 60.0
+
+
+def key(*parts: object) -> str:
+    """Equal for equal parts, whose text says all there is to them."""
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+@dataclass
+class _Budget:
+    """Bytes that were put lately."""
+
+    spent: deque[tuple[float, int]] = field(default_factory=deque)
+    total: int = 0
+
+    def take(self, size: int, now: float) -> bool:
+        while self.spent and self.spent[0][0] < now - MINUTE:
+            self.total -= self.spent.popleft()[1]
+        if self.total + size > MAX_A_MINUTE:
+            return False
+        self.spent.append((now, size))
+        self.total += size
+        return True
+
+
+class Shelf:
+    """One kind of answers; its hits and misses are counted under its name."""
+
+    _away_until = 0.0
+    _budget = _Budget()
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.hits, self.misses = CACHE_HITS.labels(name), CACHE_MISSES.labels(name)
+
+    def get(self, key: str) -> bytes | None:
+        found = self._ask(key)
+        (self.misses if found is None else self.hits).inc()
+        return found
+
+    def put(self, key: str, body: bytes, seconds: float) -> None:
+        if len(body) > MAX_BODY or self._is_away() or not Shelf._budget.take(len(body), time.monotonic()):
+            return
+        try:
+            self._redis().set(self._place(key), body, px=round(seconds * 1000))
+        except (RedisError, OSError) as error:
+            self._gone(error)
+
+    def _ask(self, key: str) -> bytes | None:
+        if self._is_away():
+            return None
+        try:
+            found: bytes | None = self._redis().get(self._place(key))
+        except (RedisError, OSError) as error:
+            self._gone(error)
+            return None
+        return found
+
+    def _redis(self) -> Any:
+        # Bodies are bytes already; Django's own interface would look whether they are numbers, and serialise them.
+        return get_redis_connection("default")
+
+    def _place(self, key: str) -> str:
+        place: str = cache.make_key(f"{self.name}:{key}")
+        return place
+
+    def _is_away(self) -> bool:
+        return time.monotonic() < Shelf._away_until
+
+    def _gone(self, error: Exception) -> None:
+        Shelf._away_until = time.monotonic() + AWAY_SECONDS
+        logger.warning("The cache does not answer, doing without it for %.0f s: %s", AWAY_SECONDS, error)
