@@ -1,6 +1,8 @@
 """Days that are over get their index on properties, while reads and writes go on."""
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -47,6 +49,14 @@ def test_today_is_not_over_and_a_day_has_an_hour_of_grace(over: date) -> None:
 
     assert closing.open_days(midnight + timedelta(minutes=59)) == []
     assert closing.open_days(midnight + timedelta(minutes=60)) == [over]
+
+
+def test_a_day_that_retention_is_about_to_drop_is_not_closed(over: date, configure: Callable[[str, Any], None]) -> None:
+    configure("analytics.retention.raw_events", timedelta(days=4))
+    assert closing.open_days() == [over]
+
+    configure("analytics.retention.raw_events", timedelta(days=3))
+    assert closing.open_days() == []
 
 
 def test_late_events_of_a_closed_day_are_stored(over: date) -> None:

@@ -1,15 +1,12 @@
 """What is over is dropped once it is rolled up, in steps of which each can be the last."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from io import StringIO
 from typing import Any
 
-import psycopg
 import pytest
 from django.core.management import call_command
-from django.db import connection
 
 from analytics_project.lib import partitioned
 from analytics_project.lib.partitioned import Busy, NotOurs
@@ -23,6 +20,7 @@ from metrics.retention import holding
 from metrics.rollups import engine
 from metrics.rollups.locks import ROLLUP_LOCKS
 from metrics.tests.committed import _django_db_helper  # noqa: F401
+from metrics.tests.database import drop_days, execute, exists, other
 from metrics.tests.factories import define
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -39,28 +37,12 @@ def store(day: date, time: str = "12:00:00", **fields: Any) -> str:
 @pytest.fixture
 def old(configure: Callable[[str, Any], None]) -> date:
     """A day with rolled up events that is older than raw events are kept."""
-    for day in partitions.existing():
-        execute(f"DROP TABLE {partitions.name_of(day)}")
-    partitions.forget()
+    drop_days()
     for minute in range(10):
         store(OLD, f"12:{minute:02}:30")
     engine.roll_up()
     configure("analytics.retention.raw_events", timedelta(days=3))
     return OLD
-
-
-def execute(statement: str, *parameters: str) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
-        return list(cursor.fetchall()) if cursor.description else []
-
-
-@contextmanager
-def other() -> Iterator["psycopg.Connection[tuple[Any, ...]]"]:
-    """Another connection, in a transaction."""
-    with psycopg.connect(**connection.get_connection_params() | {"cursor_factory": psycopg.Cursor}) as own:
-        yield own
-        own.rollback()
 
 
 def rollups() -> list[Any]:
@@ -69,10 +51,6 @@ def rollups() -> list[Any]:
             "interval", "metric_name", "time_bucket", "dimensions", "count", "sum"
         )
     )
-
-
-def exists(table: str) -> bool:
-    return bool(execute("SELECT to_regclass(%s) IS NOT NULL", table)[0][0])
 
 
 def run() -> str:
@@ -330,6 +308,7 @@ def test_the_task_runs_once_at_a_time(old: date) -> None:
         first.execute("SELECT pg_advisory_lock(%s)", [tasks.RETENTION_LOCK])
         tasks.apply_retention()
         assert exists(OLD_TABLE)
+        first.execute("SELECT pg_advisory_unlock(%s)", [tasks.RETENTION_LOCK])
 
     tasks.apply_retention()
 
