@@ -100,7 +100,7 @@ def oldest_facts() -> datetime | None:
     present: Sequence[date] = partitions.existing()
     if not present:
         return None
-    return max(partitions.bounds_of(min(present))[0], sealed_until() or datetime.min.replace(tzinfo=UTC))
+    return max(partitions.bounds_of(min(present))[0], sealed_until() or partitions.bounds_of(min(present))[0])
 
 
 def refuse_sealed(window: Window) -> None:
@@ -150,8 +150,13 @@ def mark(project_id: int, metrics: Collection[Metric], piece: Window) -> int:
     with transaction.atomic():
         types = types_in(project_id, piece)
         return sum(
-            _mark(project_id, metric, [name for name in types if metric.takes(name)], piece) for metric in metrics
+            _mark(project_id, metric, [name for name in types if takes(metric, name)], piece) for metric in metrics
         )
+
+
+def takes(metric: Metric, event_type: str) -> bool:
+    """As `Metric.takes`, but that the type which a count is of is a name, whatever it looks like."""
+    return event_type in metric.event_types or (not metric.name.startswith(COUNT_PREFIX) and metric.takes(event_type))
 
 
 def _mark(project_id: int, metric: Metric, types: Sequence[str], piece: Window) -> int:
