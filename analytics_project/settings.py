@@ -93,6 +93,8 @@ DATABASES = {
             "sslmode": CONFIG.database.sslmode,
             "connect_timeout": max(1, round(CONFIG.database.connect_timeout / timedelta(seconds=1))),
             "application_name": "b25-analytics",
+            # Only what asks for it is prepared; with Django's None not even that is.
+            "prepare_threshold": sys.maxsize,
             # A server that vanished without a word is noticed within half a minute, not hours.
             "keepalives_idle": 10,
             "keepalives_interval": 5,

@@ -48,23 +48,21 @@ ROW_ERRORS = (errors.DataError, errors.IntegrityError, errors.ProgramLimitExceed
 
 
 class Row(NamedTuple):
-    """An event ready for COPY. It begins with the key, so that sorting rows sorts by key.
+    """An event to store. It begins with the key, so that sorting rows sorts by key.
 
     `time` is canonical (`events.timestamps`). `place` is where it stands in the batch: it tells rows of equal key
-    apart, the first of which is the one to store. `line` is the whole of it as COPY takes it, without its project.
+    apart, the first of which is the one to store. The time and the id of the envelope do not count.
     """
 
     time: str
     id: str
     place: int
-    event_type: str
-    line: str
+    envelope: Envelope
 
-
-def row(time: str, id_: str, place: int, envelope: Envelope) -> Row:
-    _, _, event_type, user_id, session_id, properties = envelope
-    line = f"{time}Z\t{id_}\t{_text(event_type)}\t{_text(user_id)}\t{_text(session_id)}\t{_json(properties)}"
-    return Row(time, id_, place, event_type, line)
+    def line(self) -> str:
+        """The whole of it as COPY takes it, without its project."""
+        time, id_, _, (_, _, event_type, user_id, session_id, properties) = self
+        return f"{time}Z\t{id_}\t{_text(event_type)}\t{_text(user_id)}\t{_text(session_id)}\t{_json(properties)}"
 
 
 @dataclass
@@ -90,7 +88,7 @@ def write_all(rows: Sequence[Row], project_id: int) -> Written:
     `rows` must be sorted here and there: writers that take keys in one order cannot deadlock.
     """
     if rows:
-        _copy(COPY_EVENTS, project_id, [row.line for row in rows])
+        _copy(COPY_EVENTS, project_id, [row.line() for row in rows])
     return Written()
 
 
@@ -124,7 +122,7 @@ def _write_staged(rows: Sequence[Row], project_id: int) -> Written:
     database = connection.connection
     database.execute(STAGE)
     database.execute("DELETE FROM staged_events")
-    _copy(COPY_STAGED, project_id, [f"{row.line}\t{row.place}" for row in rows])
+    _copy(COPY_STAGED, project_id, [f"{row.line()}\t{row.place}" for row in rows])
     database.execute(INSERT_STAGED)
     for place, same in database.execute(COMPARE_STAGED).fetchall():
         if same:

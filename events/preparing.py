@@ -1,4 +1,4 @@
-"""Records -> rows ready for COPY, and refusals: all that can be done before the transaction."""
+"""Records -> rows to store, and refusals: all that can be done before the transaction."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 
 from django.conf import settings
 
-from events.copying import Row, row
+from events.copying import Row
 from events.envelope import Envelope, parse
 from events.limits import Limits, plain
 from events.reasons import Reason
@@ -53,7 +53,7 @@ class Prepared:
 
     def touched(self) -> set[tuple[str, str]]:
         """The (event_type, minute) of each row."""
-        return {(row.event_type, row.time[:16]) for row in self.rows}
+        return {(row.envelope.event_type, row.time[:16]) for row in self.rows}
 
 
 def prepare(records: Sequence[Record], stretch: Stretch | None = None) -> Prepared:
@@ -85,4 +85,4 @@ def row_of(index: int, envelope: Envelope, timestamp: str, record: Record, stret
     id_ = envelope.id or record.id or (stretch.record_id(record.offset) if stretch else None)
     if id_ is None:
         raise ValueError("a record without an offset must bring an id")
-    return row(timestamp, id_, index, envelope)
+    return Row(timestamp, id_, index, envelope)
