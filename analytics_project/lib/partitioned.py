@@ -95,6 +95,10 @@ def detach(parent: str, table: str) -> None:
     queries, and finished by the next call.
     """
     names = {"parent": sql.Identifier(parent), "table": sql.Identifier(table)}
+    for other in attached(parent):
+        if other.pending and other.name != table:
+            # There can be one at a time. Whoever began it wanted it gone; it stays a table of its own.
+            _patiently(FINALIZE, parent=names["parent"], table=sql.Identifier(other.name))
     _patiently(COMMENT, table=names["table"], text=sql.Literal(RETIRED))
     for attempt in range(ATTEMPTS):
         if (pending := is_pending(parent, table)) is None:
@@ -104,11 +108,6 @@ def detach(parent: str, table: str) -> None:
                 _execute(FINALIZE if pending else DETACH, **names)
         except OperationalError as error:
             _give_up_or_wait(error, table, attempt)
-
-
-def finish(parent: str, table: str) -> None:
-    """Finish the interrupted detaching of a partition, whoever began it."""
-    _patiently(FINALIZE, parent=sql.Identifier(parent), table=sql.Identifier(table))
 
 
 def is_pending(parent: str, table: str) -> bool | None:

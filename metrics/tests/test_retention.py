@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.db import OperationalError
 
 from analytics_project.lib import partitioned
 from analytics_project.lib.partitioned import Busy, NotOurs
@@ -253,6 +254,22 @@ def test_a_reader_delays_and_the_next_run_finishes(old: date, monkeypatch: pytes
 
     assert "dropped 1 partitions" in run()
     assert not exists(OLD_TABLE)
+
+
+def test_what_somebody_began_to_detach_is_finished_and_kept(old: date) -> None:
+    store(TODAY, "00:00:00")
+    TouchedBucket.objects.all().delete()
+    table = partitions.name_of(TODAY)
+    with other() as reader:
+        reader.execute("SELECT count(*) FROM events")
+        with partitioned.lock_timeout("50ms"), pytest.raises(OperationalError):
+            execute(f"ALTER TABLE events DETACH PARTITION {table} CONCURRENTLY")
+
+    assert "dropped 1 partitions" in run()
+
+    assert partitioned.is_pending("events", table) is None
+    assert exists(table)
+    execute(f"DROP TABLE {table}")
 
 
 def test_what_somebody_detached_by_hand_is_told_and_not_dropped(old: date) -> None:
