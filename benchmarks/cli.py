@@ -17,6 +17,7 @@ BENCHMARKS = {
     "latency": "produced to answered by the API, at 2,000 events/s",
     "soak": "memory over a long time (see --soak)",
     "reads": "GET with 10 million events",
+    "retention": "dropping a day while others are written (see --dropped)",
     "indexes": "alternatives for the indexes and the storage of `events` (not run unless named)",
 }
 USUAL = tuple(name for name in BENCHMARKS if name not in ("soak", "indexes"))
@@ -29,6 +30,7 @@ class Options:
     events: int
     preloaded: int
     reads: int
+    dropped: int
     soak: timedelta
 
 
@@ -43,6 +45,7 @@ def read(arguments: Sequence[str]) -> Options:
     parser.add_argument("--events", type=int, default=200_000, help="events of one round (default: %(default)s)")
     parser.add_argument("--preloaded", type=int, default=2_000_000, help="stored before (default: %(default)s)")
     parser.add_argument("--reads", type=int, default=10_000_000, help="stored for `reads` (default: %(default)s)")
+    parser.add_argument("--dropped", type=int, default=1_000_000, help="events of the day of `retention`")
     parser.add_argument("--soak", type=duration, default=timedelta(0), help="how long, e.g. 30m; runs `soak`")
     given = vars(parser.parse_args(arguments))
     names = given["names"] or (("soak",) if given["soak"] else USUAL)

@@ -7,7 +7,20 @@ import django
 
 django.setup()
 
-from benchmarks import cli, http, indexes, ingest, latency, machine, preload, reads, soak, storage, store  # noqa: E402
+from benchmarks import (  # noqa: E402
+    cli,
+    http,
+    indexes,
+    ingest,
+    latency,
+    machine,
+    preload,
+    reads,
+    retention,
+    soak,
+    storage,
+    store,
+)
 from benchmarks.figures import say  # noqa: E402
 from benchmarks.pool import Pool  # noqa: E402
 
@@ -19,6 +32,7 @@ RUNS = {
     "latency": latency.run,
     "soak": soak.run,
     "reads": reads.run,
+    "retention": retention.run,
     "indexes": indexes.run,
 }
 
