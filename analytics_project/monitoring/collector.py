@@ -11,13 +11,15 @@ from kombu.exceptions import OperationalError as QueueAway
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from analytics_project.monitoring import ledger
+from analytics_project.monitoring import ledger, rollups
 from events import partitions
 
 logger = logging.getLogger(__name__)
 
 OPEN_LETTERS = "SELECT reason, count(*) FROM dead_letters WHERE replayed_at IS NULL GROUP BY reason"
 OPEN_GAPS = "SELECT kind, count(*), sum(hi - lo) FROM ingest_gaps WHERE resolved_at IS NULL GROUP BY kind"
+OPEN_DRIFT = "SELECT interval, count(*) FROM rollup_drift WHERE resolved_at IS NULL GROUP BY interval"
+INTERVALS = ("1m", "5m", "15m", "1h", "1d")
 QUEUES = ("ingest", "rollup", "maintenance")
 
 
@@ -48,7 +50,7 @@ def _guarded(
 
 def _from_database() -> list[Metric]:
     try:
-        return [*_consumer(), _dead_letters(), *_gaps(), _partitions_ahead()]
+        return [*_consumer(), _dead_letters(), *_gaps(), _partitions_ahead(), *_rollups(), _drift()]
     finally:
         connection.close()
 
@@ -88,6 +90,24 @@ def _gaps() -> Iterator[Metric]:
 def _partitions_ahead() -> Metric:
     ahead = partitions.days_ahead(datetime.now(UTC).date())
     return GaugeMetricFamily("analytics_partitions_ahead_days", "Days after today with a partition", value=ahead)
+
+
+def _rollups() -> Iterator[Metric]:
+    behind = GaugeMetricFamily("analytics_rollup_behind_seconds", "Since all was added up", labels=["interval"])
+    marks = GaugeMetricFamily("analytics_rollup_marks", "Buckets to compute, at most 100,000", labels=["interval"])
+    state = rollups.look()
+    for interval in INTERVALS:
+        if interval in state.behind:
+            behind.add_metric([interval], state.behind[interval])
+        marks.add_metric([interval], state.marks.get(interval, 0))
+    return iter([behind, marks])
+
+
+def _drift() -> Metric:
+    gauge = GaugeMetricFamily("analytics_rollup_drift_open", "Series that differ from the facts", labels=["interval"])
+    for interval, count in (dict.fromkeys(INTERVALS, 0) | dict(_rows(OPEN_DRIFT))).items():
+        gauge.add_metric([interval], count)
+    return gauge
 
 
 def _from_queues() -> list[Metric]:

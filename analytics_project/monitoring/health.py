@@ -45,6 +45,7 @@ class Verdict:
             "kafka": _connected(self.answers.kafka),
             "consumer": consumer,
             "partitions_ahead": database.partitions_ahead if database else None,
+            "rollups_behind": database.rollups.behind if database else None,
             "problems": self.problems,
             "uptime": round(time.monotonic() - STARTED, 3),
             "requestCount": requests and requests.count,
@@ -65,6 +66,7 @@ def judge(answers: Answers) -> Verdict:
         problems += _of_consumer(answers.database.consumer)
         if answers.database.partitions_ahead < 1:
             problems.append("no partition for tomorrow: is beat running, and the maintenance worker?")
+        problems += answers.database.rollups.problems
     status = "unhealthy" if answers.database is None else "degraded" if problems else "healthy"
     return Verdict(status, tuple(problems), answers)
 

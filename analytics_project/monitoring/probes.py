@@ -19,8 +19,9 @@ from django.db import DatabaseError, InterfaceError, connection
 from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
-from analytics_project.monitoring import ledger
+from analytics_project.monitoring import ledger, rollups
 from analytics_project.monitoring.ledger import ConsumerState
+from analytics_project.monitoring.rollups import RollupState
 from events import partitions
 
 logger = logging.getLogger(__name__)
@@ -31,6 +32,7 @@ Answer = TypeVar("Answer")
 class DatabaseAnswer:
     consumer: ConsumerState
     partitions_ahead: int
+    rollups: RollupState
 
 
 @dataclass
@@ -73,6 +75,7 @@ def ask_database() -> DatabaseAnswer:
         return DatabaseAnswer(
             consumer=ledger.summarise(ledger.kafka_partitions()),
             partitions_ahead=partitions.days_ahead(datetime.now(UTC).date()),
+            rollups=rollups.look(),
         )
     finally:
         connection.close()

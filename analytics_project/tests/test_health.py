@@ -10,9 +10,11 @@ from django.test import Client
 from analytics_project.monitoring import health, ledger, probes
 from analytics_project.monitoring.ledger import ConsumerState, KafkaPartition
 from analytics_project.monitoring.probes import Answers, DatabaseAnswer, Probe
+from analytics_project.monitoring.rollups import RollupState
 
 RUNNING = ConsumerState("running", 5, (), datetime(2026, 1, 1, tzinfo=UTC))
-FINE = Answers(DatabaseAnswer(RUNNING, 7), cache=True, kafka=True)
+DONE = RollupState({"1m": 70.0, "1d": 70.0}, {})
+FINE = Answers(DatabaseAnswer(RUNNING, 7, DONE), cache=True, kafka=True)
 
 
 @pytest.fixture(autouse=True)
@@ -33,10 +35,15 @@ def test_all_there_is_healthy() -> None:
         (Answers(None, True, True), "unhealthy", "PostgreSQL"),
         (Answers(FINE.database, None, True), "degraded", "Redis"),
         (Answers(FINE.database, True, None), "degraded", "Kafka"),
-        (Answers(DatabaseAnswer(RUNNING, 0), True, True), "degraded", "partition"),
-        (Answers(DatabaseAnswer(ConsumerState("stopped", 0, ("a/1",), None), 7), True, True), "degraded", "a/1"),
-        (Answers(DatabaseAnswer(ConsumerState("stale", 0, (), None), 7), True, True), "degraded", "sign of life"),
-        (Answers(DatabaseAnswer(ConsumerState("running", 10**9, (), None), 7), True, True), "degraded", "behind"),
+        (Answers(DatabaseAnswer(RUNNING, 0, DONE), True, True), "degraded", "partition"),
+        (
+            Answers(DatabaseAnswer(RUNNING, 7, RollupState({"1m": 9.0, "1h": 400.0}, {})), True, True),
+            "degraded",
+            "(1h)",
+        ),
+        (Answers(DatabaseAnswer(ConsumerState("stopped", 0, ("a/1",), None), 7, DONE), True, True), "degraded", "a/1"),
+        (Answers(DatabaseAnswer(ConsumerState("stale", 0, (), None), 7, DONE), True, True), "degraded", "sign of life"),
+        (Answers(DatabaseAnswer(ConsumerState("running", 10**9, (), None), 7, DONE), True, True), "degraded", "behind"),
     ],
 )
 def test_what_is_missing_is_said(answers: Answers, status: str, problem: str) -> None:
@@ -47,7 +54,7 @@ def test_what_is_missing_is_said(answers: Answers, status: str, problem: str) ->
 
 
 def test_a_service_that_never_consumed_is_not_blamed_for_it() -> None:
-    absent = Answers(DatabaseAnswer(ConsumerState("absent", 0, (), None), 7), True, True)
+    absent = Answers(DatabaseAnswer(ConsumerState("absent", 0, (), None), 7, DONE), True, True)
 
     assert health.judge(absent).status == "healthy"
 

@@ -28,8 +28,17 @@ def test_the_scrape_tells_what_the_database_knows() -> None:
             " VALUES (1, 'empty', '', 'http', now(), ''), (1, 'empty', '', 'http', now(), '')"
         )
 
+        cursor.execute("INSERT INTO rollup_progress VALUES ('1m', now() - interval '90 seconds')")
+        cursor.execute(
+            "INSERT INTO touched_buckets (project_id, event_type, bucket)"
+            " VALUES (1, 'a', now() - interval '1 hour'), (1, 'a', now())"
+        )
+
     samples = scrape(Exposition())
 
+    assert samples["analytics_rollup_behind_seconds", ("1m",)] == pytest.approx(90, abs=10)
+    assert ("analytics_rollup_behind_seconds", ("1d",)) not in samples
+    assert [samples["analytics_rollup_marks", (interval,)] for interval in ("1m", "5m")] == [1, 0]
     assert samples["analytics_database_up", ()] == 1
     assert samples["analytics_consumer_lag_records", ("0", "trading.events")] == 60
     assert samples["analytics_partition_stopped", ("1", "trading.events")] == 1
