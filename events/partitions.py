@@ -84,8 +84,12 @@ def plan_ahead(today: date, days: int) -> Plan:
 
 
 def apply(plan: Plan) -> None:
+    """Make what is planned; a day that cannot be made is told, and keeps no other from being made."""
     for day in plan.create:
-        create(day)
+        try:
+            create(day)
+        except Detached as error:
+            logger.error("%s", error)  # noqa: TRY400 - all of it is in the message
 
 
 def ensure(days: Iterable[date]) -> None:

@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 
 from analytics_project.lib import partitioned
-from events import partitions
+from events import partitions, tasks
 from events.models import Event
 from events.store import store_http
 from events.tests.committed import _django_db_helper  # noqa: F401
@@ -64,6 +64,18 @@ def test_a_table_that_cannot_be_attached_is_told(detached: date) -> None:
 
     with pytest.raises(partitions.Detached, match=f'{partitions.name_of(detached)} .* cannot be attached: .*"note"'):
         store_http([raw(timestamp=f"{detached}T13:00:00Z")])
+
+
+def test_a_table_that_cannot_be_attached_keeps_no_day_ahead_from_being_made(
+    detached: date, caplog: pytest.LogCaptureFixture
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {partitions.name_of(detached)} ADD note text")
+
+    tasks.maintain_partitions()
+
+    assert partitions.days_ahead(datetime.now(UTC).date()) >= 7
+    assert f"{partitions.name_of(detached)} is there, detached, and cannot be attached" in caplog.text
 
 
 def test_rows_of_another_day_in_a_detached_partition_are_told(detached: date) -> None:
