@@ -18,7 +18,7 @@ from events.simulation.identity import microseconds
 from events.store import store_http
 from events.tests.factories import raw
 from metrics.models import RollupMark, RollupProgress, RollupVersion, Seal
-from metrics.rollups import engine
+from metrics.rollups import claims, engine, minutes
 from metrics.tests import recount
 from metrics.tests.factories import define
 from metrics.tests.recount import LENGTHS, Fact, Key
@@ -268,3 +268,32 @@ def test_a_metric_of_a_pattern_takes_types_that_were_never_seen() -> None:
     engine.roll_up()
 
     assert set(rolled("desk.odd", "1h", "count").values()) == {2}
+
+
+def test_stopped_for_thirty_days_and_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All heals, newest first, and never more than a piece at a time."""
+    store(simulated(100, hours_ago(31 * 24), rate=0.05))
+    engine.roll_up(hours_ago(30 * 24))
+    for days in range(0, 30, 3):
+        store(simulated(60, hours_ago(days * 24 + 2), rate=0.02))
+    monkeypatch.setattr(engine, "PIECE", 20)
+    sizes: list[int] = []
+    compute = minutes.compute
+
+    def watched(touched: list[claims.Claim], marked: list[claims.Claim]) -> int:
+        sizes.append(len(touched))
+        return compute(touched, marked)
+
+    monkeypatch.setattr(minutes, "compute", watched)
+    engine.roll_up(seconds=0)
+    # What people look at first is there after the first piece, however much is left.
+    until = RollupProgress.objects.get(interval="1m").complete_until
+    assert until is not None
+    assert until > datetime.now(UTC) - timedelta(minutes=2)
+    while not engine.roll_up(seconds=1).finished:
+        continue
+
+    assert max(sizes) == 20
+    assert len(sizes) > 5
+    for interval in LENGTHS:
+        assert rolled("events.count.%", interval, "count") == recount.counts(recount.stored(), interval)
