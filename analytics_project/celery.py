@@ -50,6 +50,18 @@ app.conf.beat_schedule = {
         "schedule": crontab(hour="3", minute="47"),
         "options": {"expires": 6 * 3600},
     },
+    # A request for a backfill stands in the database; each run marks what 20 seconds allow.
+    "backfill": {
+        "task": "metrics.backfill",
+        "schedule": crontab(),
+        "options": {"expires": 55},
+    },
+    # Half a minute of recounting: what drifts is noticed within hours, and the machine does not feel it.
+    "check-rollups": {
+        "task": "metrics.check_rollups",
+        "schedule": crontab(minute="23"),
+        "options": {"expires": 1800},
+    },
     # Marks and batch rows grow with the number of batches, not events; small bites keep each run short.
     "compact": {
         "task": "events.compact",

@@ -23,6 +23,7 @@ def celery_settings(broker_url: str) -> dict[str, Any]:
             "events.insert_batch": {"queue": "ingest"},
             "events.*": {"queue": "maintenance"},
             "metrics.apply_retention": {"queue": "maintenance"},
+            "metrics.check_rollups": {"queue": "maintenance"},
             "metrics.*": {"queue": "rollup"},
         },
         # msgpack carries a batch as bytes; JSON is kept for the small periodic tasks.

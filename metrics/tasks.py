@@ -1,15 +1,19 @@
 """The Celery tasks of this app: each calls one function."""
 
 import logging
+import time
 
 from celery import shared_task
 
 from analytics_project.lib.locks import try_session_lock
 from metrics import retention
-from metrics.rollups import engine
+from metrics.definitions import keeping
+from metrics.rollups import drift, engine
 
 logger = logging.getLogger(__name__)
 RETENTION_LOCK = 0xB25_0004
+CHECK_LOCK = 0xB25_0005
+BACKFILL_SECONDS = 20
 
 
 @shared_task(name="metrics.roll_up")
@@ -26,3 +30,23 @@ def apply_retention() -> None:
     with try_session_lock(RETENTION_LOCK) as locked:
         if locked:
             retention.apply(retention.plan())
+
+
+@shared_task(name="metrics.check_rollups")
+def check_rollups() -> None:
+    """Compare a sample of the rollups with the facts."""
+    with try_session_lock(CHECK_LOCK) as locked:
+        if not locked:
+            return
+        summary = drift.look_around()
+    if summary.differences:
+        logger.error("Rollups differ from the facts: %d series; see rollup drift in the admin", summary.differences)
+    logger.info("%s", summary)
+
+
+@shared_task(name="metrics.backfill")
+def backfill() -> None:
+    """Mark for the engine what definitions are to be backfilled with; what is left waits in the database."""
+    deadline = time.monotonic() + BACKFILL_SECONDS
+    while keeping.go_on() and time.monotonic() < deadline:
+        pass

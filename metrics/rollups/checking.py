@@ -72,6 +72,15 @@ class Summary:
     differences: int = 0
     failures: list[str] = field(default_factory=list)
 
+    def __str__(self) -> str:
+        left_out = [
+            f"{self.marked} that are marked to be computed" if self.marked else "",
+            f"{self.open} in the open tail" if self.open else "",
+            f"{self.not_whole} from before the metric was complete or the events were kept" if self.not_whole else "",
+        ]
+        rest = ", ".join(part for part in left_out if part)
+        return f"{self.buckets} buckets compared" + (f"; left out: {rest}" if rest else "")
+
     def add(self, outcome: Outcome) -> None:
         self.buckets += outcome.buckets
         self.marked += len(outcome.skipped)
@@ -111,7 +120,15 @@ def _metrics(project_id: int, day: Window, names: Sequence[str]) -> list[Metric]
 
 
 def check(unit: Unit, limit: timedelta) -> Outcome:
-    """Compare what can be compared, all of it as it was at one moment; gives up after the limit."""
+    """Compare what can be compared, all of it as it was at one moment; gives up after the limit.
+
+    What differs is looked at twice: retention may take away the facts that a snapshot was to see.
+    """
+    outcome = _attempt(unit, limit)
+    return _attempt(unit, limit) if outcome.differences else outcome
+
+
+def _attempt(unit: Unit, limit: timedelta) -> Outcome:
     try:
         with _snapshot(limit):
             return _compare(unit)

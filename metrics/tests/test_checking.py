@@ -10,11 +10,14 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
+from analytics_project.monitoring import collector
+from events.api.queries import Window
 from events.store import store_http
 from events.tests.api import store
+from metrics import catalogue, tasks
 from metrics.definitions.models import MetricDefinition
 from metrics.models import MetricAggregation, RollupDrift, RollupMark, Seal, UniqueUsers
-from metrics.rollups import checking, drift, engine
+from metrics.rollups import checking, drift, engine, intervals
 from metrics.tests.factories import define
 from metrics.tests.test_engine import simulated
 
@@ -260,3 +263,38 @@ def test_a_sample_finds_what_is_wrong_everywhere(client: Client) -> None:
 
     assert check("--sample", "400")[0] == 1
     assert "0 buckets" in check("--sample", "0")[1]
+
+
+def test_the_hourly_look_enters_and_resolves(client: Client) -> None:
+    a_little(client)
+    rows = MetricAggregation.objects.filter(metric_name="events.count.order.filled", interval="1d")
+    right = list(rows.values_list("pk", "sum"))
+    rows.update(sum=77)
+    check("--metric", "events.count.order.filled")
+    assert open_drift() == {"1d": float(len(right))}
+
+    for key, total in right:
+        MetricAggregation.objects.filter(pk=key).update(sum=total)
+    tasks.check_rollups()
+
+    assert open_drift() == {"1d": 0.0}
+
+
+def open_drift() -> dict[str, float]:
+    samples = collector._drift().samples
+    return {sample.labels["interval"]: sample.value for sample in samples if sample.labels["interval"] == "1d"}
+
+
+def test_what_retention_takes_away_meanwhile_is_no_difference(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    a_little(client)
+    answers = iter([[checking.Difference(NOON, {}, None, None)], []])
+    monkeypatch.setattr(checking, "_differences", lambda question: next(answers))
+    metric = catalogue.find(1, "trading.signals")
+    assert metric is not None
+    minute = intervals.MINUTE.floor(NOON)
+
+    outcome = checking.check(
+        checking.Unit(1, metric, intervals.MINUTE, Window(minute, minute + timedelta(minutes=1))), timedelta(seconds=9)
+    )
+
+    assert outcome.differences == []

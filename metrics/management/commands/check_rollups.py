@@ -36,7 +36,7 @@ class Command(BaseCommand):
             summary = self.run_check(sample=sample, **options)
         except Error as error:
             raise CommandError(f"could not check: {str(error).strip()}", returncode=UNKNOWN) from error
-        self.stdout.write(told(summary))
+        self.stdout.write(str(summary))
         if summary.differences:
             raise CommandError(f"{summary.differences} series differ", returncode=DIFFERS)
         if summary.failures:
@@ -91,13 +91,3 @@ def line(unit: Unit, difference: Difference) -> str:
     ]
     place = f"project {unit.project_id} {unit.metric.name} {unit.rung.interval.value} {bucket}"
     return f"{place} {difference.dimensions}: {'; '.join(found)}"
-
-
-def told(summary: Summary) -> str:
-    left_out = [
-        f"{summary.marked} that are marked to be computed" if summary.marked else "",
-        f"{summary.open} in the open tail" if summary.open else "",
-        f"{summary.not_whole} from before the metric was complete or the events were kept" if summary.not_whole else "",
-    ]
-    rest = ", ".join(part for part in left_out if part)
-    return f"{summary.buckets} buckets compared" + (f"; left out: {rest}" if rest else "")
