@@ -1,7 +1,7 @@
 """How the API says no: one body shape for every refusal, and never a stack trace."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.core.exceptions import PermissionDenied
 from django.db import InterfaceError, OperationalError
@@ -32,6 +32,12 @@ TITLES: Mapping[int, str] = {
 }
 
 
+class Reply(NamedTuple):
+    status: int
+    body: dict[str, Any]
+    headers: dict[str, str]
+
+
 class ApiError(Exception):
     """A request that cannot be answered; `extra` are further keys of the body."""
 
@@ -60,11 +66,15 @@ class UnsupportedEncoding(ApiError):
 
 def handle(error: Exception, context: Mapping[str, Any]) -> Response | None:
     """DRF's exception handler; None leaves an unexpected error to Django's own."""
+    reply = reply_to(error)
+    return None if reply is None else Response(reply.body, status=reply.status, headers=reply.headers)
+
+
+def reply_to(error: Exception) -> Reply | None:
     if isinstance(error, ApiError):
-        return Response(error.body, status=error.status, headers=error.headers)
+        return Reply(error.status, error.body, error.headers)
     if isinstance(error, (OperationalError, InterfaceError)):
-        status, body, headers = outage(error)
-        return Response(body, status=status, headers=headers)
+        return Reply(*outage(error))
     if isinstance(error, Http404):
         error = exceptions.NotFound()
     elif isinstance(error, PermissionDenied):
@@ -81,8 +91,8 @@ def outage(error: Exception) -> tuple[int, dict[str, str], dict[str, str]]:
     return 503, AWAY, {"Retry-After": RETRY_AFTER}
 
 
-def _from_framework(error: exceptions.APIException) -> Response:
+def _from_framework(error: exceptions.APIException) -> Reply:
     wait = getattr(error, "wait", None)
     headers = {} if wait is None else {"Retry-After": str(int(wait))}
     body = {"error": TITLES.get(error.status_code, "Request failed"), "details": str(error.detail)}
-    return Response(body, status=error.status_code, headers=headers)
+    return Reply(error.status_code, body, headers)
