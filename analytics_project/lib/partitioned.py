@@ -141,10 +141,10 @@ def analyze(parents: Iterable[str]) -> None:
 
 
 @contextmanager
-def lock_timeout(limit: str = LOCK_TIMEOUT) -> Iterator[None]:
+def lock_timeout(limit: str | None = None) -> Iterator[None]:
     """Let statements of the block wait so long for a lock; for those that cannot run in a transaction."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('lock_timeout', %s, false)", [limit])
+        cursor.execute("SELECT set_config('lock_timeout', %s, false)", [limit or LOCK_TIMEOUT])
         try:
             yield
         finally:

@@ -63,7 +63,6 @@ class Done:
 
     dropped: list[str]
     held: list[Held]
-    rows: int = 0
 
     def __str__(self) -> str:
         lines = [*map(str, self.held), f"dropped {len(self.dropped)} partitions, {len(self.held)} held back"]
@@ -116,7 +115,7 @@ def apply(plan: Plan) -> Done:
             logger.warning("Retention: %s", done.held[-1])
     for chore in plan.chores:
         logger.info("Retention: %s", chore)
-        done.rows += chore.apply()
+        chore.apply()
     if plan.left_alone:
         logger.warning("Retention: %d old dead letters were never replayed, and are kept", plan.left_alone)
     partitioned.analyze([AGGREGATIONS, *(family.parent for family in families.rollups())])

@@ -25,11 +25,11 @@ SELECT least(%s, (SELECT coalesce(max(sealed_until), 'epoch') FROM rollup_seal),
 
 @dataclass(frozen=True)
 class Chore:
-    """Something to be done to `count` rows, or days of them; applying answers how many it were."""
+    """Something to be done to `count` rows, or days of them."""
 
     what: str
     count: int
-    apply: Callable[[], int]
+    apply: Callable[[], object]
 
     def __str__(self) -> str:
         return self.what.format(count=f"{self.count:,}")
@@ -70,10 +70,9 @@ def _batches(now: datetime) -> Chore:
     return Chore(what, len(days), partial(_merge, days))
 
 
-def _merge(days: list[datetime]) -> int:
+def _merge(days: list[datetime]) -> None:
     for day in days:
         accounting.merge_day(day)
-    return len(days)
 
 
 def _deletion(table: str, condition: str, parameters: list[Any], which: str, keep: timedelta) -> Chore:
