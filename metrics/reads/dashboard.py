@@ -30,7 +30,7 @@ WHERE project_id = %(project)s AND metric_name = ANY(%(names)s::text[]) AND inte
 AND time_bucket >= %(start)s AND time_bucket < %(end)s
 """
 STRATEGIES_OF_FACTS = """
-SELECT properties ->> 'strategy_id' FROM events
+SELECT properties ->> 'strategy_id' AS strategy FROM events
 WHERE project_id = %(project)s AND "timestamp" >= %(start)s AND "timestamp" < %(end)s
 """
 

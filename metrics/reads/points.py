@@ -1,7 +1,7 @@
 """Data points as JSON text, from the places and values that a statement gave; buckets that have nothing are filled."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from events.api.renderers import dumps
@@ -27,25 +27,37 @@ class Series:
     parts: Mapping[str, Sequence[str]]
     inexact: frozenset[int] = frozenset()
 
+    def places_of(self, text: str) -> list[int]:
+        if text not in self.values:
+            return []
+        return [place for place, value in zip(self.places, self.values, strict=True) if value == text]
 
-def write(series: Series, starts: Sequence[datetime], aggregation: Aggregation, fill: Fill, until: int) -> list[str]:
-    """A JSON object for each point, in order of time; places from `until` on are not filled."""
-    found = dict(zip(series.places, _texts(series, aggregation), strict=True))
-    heads = _heads(starts)
+    def with_values(self, text: str, values: Mapping[int, str]) -> "Series":
+        """The same with these values by place wherever it has that text."""
+        pairs = zip(self.places, self.values, strict=True)
+        return replace(self, values=[values.get(place, "") if value == text else value for place, value in pairs])
+
+
+def write(series: Series, heads: Sequence[str], aggregation: Aggregation, fill: Fill, until: int) -> list[str]:
+    """A JSON object for each point, in order of time; places from `until` on are not filled. `heads`: see there."""
+    slots: list[str | None] = [None] * len(heads)
+    for place, text in zip(series.places, _texts(series, aggregation), strict=True):
+        slots[place] = text
+    if fill is not Fill.NONE:
+        slots[:until] = _filled(slots[:until], fill)
     tail = f',"dimensions":{dumps(series.dimensions).decode()}}}' if series.dimensions else "}"
-    if fill is Fill.NONE:
-        return [f"{heads[place]}{found[place]}{tail}" for place in sorted(found)]
-    return [f"{heads[place]}{text}{tail}" for place, text in _filled(found, fill, len(starts), until)]
+    return [f"{head}{text}{tail}" for head, text in zip(heads, slots, strict=True) if text is not None]
 
 
-def _heads(starts: Sequence[datetime]) -> list[str]:
+def heads(starts: Sequence[datetime]) -> list[str]:
+    """What each bucket's points begin with, whichever series they are of."""
     return [f'{{"timestamp":"{start:%Y-%m-%dT%H:%M:%SZ}","value":' for start in starts]
 
 
 def _texts(series: Series, aggregation: Aggregation) -> Sequence[str]:
     """What follows `"value":`, up to the dimensions."""
     texts = series.values
-    if "" in texts or any(map(_is_long, texts)):
+    if "" in texts or len(max(texts, key=len, default="")) > SURELY_FINITE:
         texts = [number(text) or _nothing(OUT_OF_RANGE if text else _reason(aggregation)) for text in texts]
     if series.inexact:
         texts = [f'{text},"exact":{_json(place not in series.inexact)}' for place, text in _placed(series, texts)]
@@ -67,10 +79,6 @@ def _members(counts: Mapping[str, str]) -> str:
     return ",".join(f'"{name}":{count}' for name, count in counts.items())
 
 
-def _is_long(text: str) -> bool:
-    return len(text) > SURELY_FINITE
-
-
 def number(text: str) -> str:
     """ "" for what is no number that a double can hold: readers would make an infinity of it."""
     return text if text and abs(float(text)) < float("inf") else ""
@@ -84,12 +92,9 @@ def _nothing(reason: str) -> str:
     return f'null,"reason":"{reason}"'
 
 
-def _filled(found: Mapping[int, str], fill: Fill, count: int, until: int) -> Iterator[tuple[int, str]]:
+def _filled(slots: Sequence[str | None], fill: Fill) -> Iterator[str]:
     text = "0" if fill is Fill.ZERO else _nothing(NO_EVENTS)
-    for place in range(count):
-        if place in found:
-            if fill is Fill.PREVIOUS:
-                text = found[place]
-            yield place, found[place]
-        elif place < until:
-            yield place, text
+    for slot in slots:
+        if fill is Fill.PREVIOUS and slot is not None:
+            text = slot
+        yield text if slot is None else slot

@@ -1,23 +1,24 @@
 """A question's answer: the one way from rollups and facts to series."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
-from typing import Any
 
-import orjson
 from django.db import connection
 
 from events.api.renderers import dumps
 from metrics import catalogue
 from metrics.declarations import UNIQUE_USERS, Metric
+from metrics.definitions.rules import OTHER_SERIES
 from metrics.reads import buckets, points, sources, state, statements, uniques
 from metrics.reads.buckets import Buckets
 from metrics.reads.covering import Segment, cover, tail_of
 from metrics.reads.points import Series
-from metrics.reads.questions import MAX_ALTOGETHER, MAX_SERIES, Question, TooMuch
+from metrics.reads.questions import MAX_ALTOGETHER, MAX_SERIES, Fill, Question, TooMuch
 from metrics.reads.state import State
+
+LIMIT = f"more than {MAX_ALTOGETHER:,} points in all; ask for a shorter window or a longer interval"
 
 
 @dataclass(frozen=True)
@@ -69,18 +70,41 @@ def read(planned: Plan) -> list[Series]:
         return []
     if question.metric.name == UNIQUE_USERS:
         return uniques.read(question, planned.segments)
-    rows = sources.rows(question.project_id, metrics_of(question), planned.segments, question.buckets)
-    with connection.cursor() as cursor:
-        cursor.execute(statements.of(question, rows, datetime.now(UTC)))
-        found = cursor.fetchall()
+    found = _totals(planned)
     if len(found) > MAX_SERIES:
         raise TooMuch(f"more than {MAX_SERIES} series; filter by a dimension, or group by fewer")
-    return sorted((_series(question, *row) for row in found), key=lambda series: dumps(series.dimensions))
+    return sorted(found, key=lambda series: dumps(series.dimensions))
 
 
-def _series(question: Question, dimensions: Any, places: str, values: str, parts: Sequence[str] | None) -> Series:
+def _totals(planned: Plan) -> list[Series]:
+    question = planned.question
+    rows = sources.rows(question.project_id, metrics_of(question), planned.segments, question.buckets)
+    found = _ask(question, statements.totals(question, rows, datetime.now(UTC)))
+    unmerged = {place for series in found for place in series.places_of(statements.UNMERGED)}
+    if not unmerged:
+        return found
+    merged = _ask(question, statements.percentiles(question, rows, [place + 1 for place in sorted(unmerged)]))
+    values = {dumps(series.dimensions): dict(zip(series.places, series.values, strict=True)) for series in merged}
+    return [series.with_values(statements.UNMERGED, values.get(dumps(series.dimensions), {})) for series in found]
+
+
+def _ask(question: Question, statement: str) -> list[Series]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+        return [
+            _series(question, *row[:-3], places=row[-3], values=row[-2], parts=row[-1]) for row in cursor.fetchall()
+        ]
+
+
+def _series(question: Question, *keys: str | None, places: str, values: str, parts: Sequence[str] | None) -> Series:
+    names = statements.keys_of(question)
     return Series(
-        dimensions if isinstance(dimensions, Mapping) else orjson.loads(dimensions),
+        # The series of what exceeds the limit has `true`, which arrives as text as all dimensions do.
+        {
+            name: key if name != OTHER_SERIES else True
+            for name, key in zip(names, keys, strict=False)
+            if key is not None
+        },
         # PostgreSQL counts from one.
         [int(place) - 1 for place in places.split(",")],
         values.split(","),
@@ -90,13 +114,15 @@ def _series(question: Question, dimensions: Any, places: str, values: str, parts
 
 def data_points(question: Question, found: Sequence[Series]) -> list[str]:
     """The JSON of all points, series after series."""
+    heads = points.heads(question.buckets.starts)
     until = question.buckets.until(datetime.now(UTC))
+    if len(heads) * len(found) > MAX_ALTOGETHER and question.fill is not Fill.NONE:
+        raise TooMuch(LIMIT)
     written = [
-        points.write(each, question.buckets.starts, question.aggregation, question.fill, until)
-        for each in found or _none(question)
+        points.write(each, heads, question.aggregation, question.fill, until) for each in found or _none(question)
     ]
     if sum(map(len, written)) > MAX_ALTOGETHER:
-        raise TooMuch(f"more than {MAX_ALTOGETHER:,} points in all; ask for a shorter window or a longer interval")
+        raise TooMuch(LIMIT)
     return list(chain.from_iterable(written))
 
 

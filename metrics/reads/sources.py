@@ -17,7 +17,7 @@ from metrics.rollups.series import OTHER
 # Rows without a percentile of their own have it in their histogram.
 FROM_ROLLUPS = f"""
 SELECT {COLUMNS}, p50, p95, p99 FROM metric_aggregations WHERE project_id = %(project)s
-AND metric_name = ANY(%(names)s::text[]) AND interval = %(interval)s
+AND {{names}} AND interval = %(interval)s
 AND time_bucket >= %(start)s AND time_bucket < %(end)s
 """
 # As the engine will do with them: a full list of series takes no new ones.
@@ -57,7 +57,10 @@ def _pieces(project_id: int, metrics: Sequence[Metric], segments: Sequence[Segme
 
 def _from_rollups(project_id: int, names: Sequence[str], interval: str, segment: Segment) -> str:
     window = {"start": segment.start, "end": segment.end}
-    return rendered(FROM_ROLLUPS, {"project": project_id, "names": names, "interval": interval, **window})
+    # Of a single name the statistics know better how much there is of it.
+    of_names = "metric_name = %(name)s" if len(names) == 1 else "metric_name = ANY(%(names)s::text[])"
+    parameters = {"project": project_id, "name": names[0], "names": list(names), "interval": interval, **window}
+    return rendered(FROM_ROLLUPS.format(names=of_names), parameters)
 
 
 def _from_facts(project_id: int, metric: Metric, parts: Sequence[Part]) -> str:

@@ -54,7 +54,8 @@ def snapshot() -> Iterator[None]:
     with transaction.atomic(), connection.cursor() as cursor:
         if outermost:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        cursor.execute("SET LOCAL statement_timeout = %s", [timeout_ms()])
+        # An answer of many series is grouped in memory.
+        cursor.execute("SET LOCAL statement_timeout = %s; SET LOCAL work_mem = '32MB'", [timeout_ms()])
         yield
 
 

@@ -6,8 +6,10 @@ them cost less than as many objects.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
-from metrics.declarations import Aggregation, Metric
+from metrics.declarations import Aggregation
+from metrics.definitions.rules import OTHER_SERIES
 from metrics.reads.questions import MAX_SERIES, Question
 from metrics.reads.sources import rendered
 
@@ -24,96 +26,94 @@ VALUES = {
         / (sum(count){s} * (sum(count){s} - 1)))) END""",
 }
 SHARES = {Aggregation.P50: 0.5, Aggregation.P95: 0.95, Aggregation.P99: 0.99}
-BUCKET = "width_bucket(time_bucket, %(starts)s::timestamptz[])"
+# What a bucket of several rows has in place of a percentile: their histograms are to be added up.
+UNMERGED = "?"
 
 TOTALS = """
-SELECT series, string_agg(i::text, ','), string_agg(coalesce(value::text, ''), ','), {part_lists}
+SELECT {keys}, string_agg(i::text, ','), string_agg(coalesce(value::text, ''), ','), {part_lists}
 FROM (
-    SELECT {series} AS series, i, {value} AS value {part_values}
-    FROM (SELECT {bucket} AS i, r.* FROM ({{rows}}) r {filters}) placed
-    GROUP BY 1, 2) valued
-GROUP BY series LIMIT {limit}
+    SELECT {keys}, i, {value} AS value {part_values} FROM ({placed}) placed GROUP BY {keys}, i) valued
+GROUP BY {keys} LIMIT {limit}
 """
-# Where a bucket of a series is one row, the row has its percentile; else histograms are added bin by bin.
+# Where a bucket of a series is one row, that row has its percentile.
+STORED = "CASE WHEN count(*) = 1 AND (count({column}) = 1 OR count(bins) = 0) THEN max({column})::text ELSE '?' END"
 PERCENTILES = """
-WITH placed AS MATERIALIZED (
-    SELECT {bucket} AS i, {series} AS series, {column} AS p, min, max, bins, bin_counts
-    FROM ({{rows}}) r {filters}),
-totals AS (
-    SELECT series, i, min(min) AS low, max(max) AS high, max(p) AS p, count(*) = count(p) AND count(*) = 1 AS ready
-    FROM placed GROUP BY 1, 2),
-added AS (
-    SELECT series, i, array_agg(bin) AS bins, array_agg(n) AS counts FROM (
-        SELECT p.series, p.i, bin, sum(n)::bigint AS n
-        FROM totals t JOIN placed p ON p.series = t.series AND p.i = t.i
-        CROSS JOIN LATERAL unnest(p.bins, p.bin_counts) AS histogram (bin, n)
-        WHERE NOT t.ready GROUP BY 1, 2, 3) summed
-    GROUP BY 1, 2)
-SELECT series, string_agg(i::text, ','), string_agg(coalesce(value::text, ''), ','), NULL
+SELECT {keys}, string_agg(i::text, ','), string_agg(coalesce(value::text, ''), ','), NULL
 FROM (
-    SELECT series, i, CASE WHEN ready THEN p ELSE metric_percentile(a.bins, a.counts, {share}, low, high) END AS value
-    FROM totals LEFT JOIN added a USING (series, i)) valued
-GROUP BY series LIMIT {limit}
+    SELECT {keys}, i, metric_percentile(array_agg(bin), array_agg(n), {share}, min(low), max(high)) AS value
+    FROM (
+        SELECT {keys}, i, bin, sum(n)::bigint AS n, min(min) AS low, max(max) AS high
+        FROM ({placed}) placed CROSS JOIN LATERAL unnest(bins, bin_counts) AS histogram (bin, n)
+        WHERE i = ANY(%(places)s::integer[]) GROUP BY {keys}, i, bin) added
+    GROUP BY {keys}, i) valued
+GROUP BY {keys} LIMIT {limit}
+"""
+PLACED = """
+SELECT {keys}, width_bucket(time_bucket, %(starts)s::timestamptz[]) AS i, metric_name, count,
+    sum, sum_squares, min, max, p50, p95, p99, bins, bin_counts
+FROM ({{rows}}) r {filters}
 """
 
 
-def of(question: Question, rows: str, now: datetime) -> str:
+def totals(question: Question, rows: str, now: datetime) -> str:
     """The statement that answers a question from these rows."""
-    template = PERCENTILES if question.aggregation in SHARES else TOTALS
-    filters = " AND ".join(f"dimensions ->> %(k{n})s = %(v{n})s" for n in range(len(question.filters)))
-    pieces = {
-        "bucket": BUCKET,
-        "series": _series(question),
-        "filters": f"WHERE {filters}" if filters else "",
-        "limit": MAX_SERIES + 1,
-    }
-    if question.aggregation in SHARES:
-        pieces |= {"column": question.aggregation.value, "share": SHARES[question.aggregation]}
-    else:
-        pieces |= {"value": _value(question), **_parts(question.metric.parts)}
-    parameters = {
-        "starts": list(question.buckets.starts),
-        "seconds": _seconds(question, now),
-        "name": question.metric.name,
-        **{f"k{n}": key for n, key in enumerate(question.filters)},
-        **{f"v{n}": value for n, value in enumerate(question.filters.values())},
-        **{f"group{n}": name for n, name in enumerate(question.group_by)},
-        **{f"part{n}": name for n, name in enumerate(question.metric.parts.values())},
-    }
+    pieces = {"value": _value(question), **_parts(question.metric.parts)}
+    return _rendered(TOTALS, question, rows, pieces, {"seconds": _seconds(question, now)})
+
+
+def percentiles(question: Question, rows: str, places: Sequence[int]) -> str:
+    """The same of the percentiles that have to be taken from several rows each, in these buckets."""
+    share = SHARES[question.aggregation]
+    return _rendered(PERCENTILES, question, rows, {"share": str(share)}, {"places": list(places)})
+
+
+def _rendered(
+    template: str, question: Question, rows: str, pieces: Mapping[str, str], parameters: Mapping[str, Any]
+) -> str:
+    keys = [f"k{place}" for place in range(len(keys_of(question)))]
+    names = [f"dimensions ->> %({key})s AS {key}" for key in keys]
+    filters = [f"dimensions ->> %(f{place})s = %(v{place})s" for place in range(len(question.filters))]
+    placed = PLACED.format(
+        keys=", ".join(names or ["'' AS k"]), filters=f"WHERE {' AND '.join(filters)}" if filters else ""
+    )
+    text = template.format(keys=", ".join(keys or "k"), placed=placed, limit=MAX_SERIES + 1, **pieces)
     # Last of all: the rows are finished SQL, in which nothing is a placeholder any more.
-    return rendered(template.format(**pieces), parameters).replace("{rows}", rows)
+    return rendered(text, {**_named(question), **parameters}).replace("{rows}", rows)
 
 
-def _series(question: Question) -> str:
-    """What tells series apart; what exceeds the limit on series stays apart from those without the dimension."""
-    if not question.group_by:
-        return "'{}'::jsonb"
-    if set(question.group_by) == set(question.metric.dimensions):
-        return "dimensions"
-    pairs = ", ".join(f"%(group{n})s, dimensions -> %(group{n})s" for n in range(len(question.group_by)))
-    return f"jsonb_strip_nulls(jsonb_build_object({pairs}, '_other', dimensions -> '_other'))"
+def _named(question: Question) -> dict[str, Any]:
+    return {
+        "starts": list(question.buckets.starts),
+        "name": question.metric.name,
+        **{f"k{place}": name for place, name in enumerate(keys_of(question))},
+        **{f"f{place}": name for place, name in enumerate(question.filters)},
+        **{f"v{place}": value for place, value in enumerate(question.filters.values())},
+        **{f"part{place}": name for place, name in enumerate(question.metric.parts.values())},
+    }
+
+
+def keys_of(question: Question) -> tuple[str, ...]:
+    """What tells series apart; what exceeds the limit on series stays apart from those without a dimension."""
+    return (*question.group_by, OTHER_SERIES) if question.group_by else ()
 
 
 def _value(question: Question) -> str:
     own = " FILTER (WHERE metric_name = %(name)s)" if question.metric.parts else ""
+    if question.aggregation in SHARES:
+        return STORED.format(column=question.aggregation.value)
     if question.aggregation is not Aggregation.RATE:
         return VALUES[question.aggregation].format(s=own)
-    total = _summed(question.metric)
+    total = "sum(count)" if question.metric.value is None else "sum(sum)"
     # A day of 23 hours, or a bucket that is not over, has fewer seconds.
     return f"trim_scale({total}{own}::numeric / (%(seconds)s::float8[])[i]::numeric)"
-
-
-def _summed(metric: Metric) -> str:
-    """What a rate is a rate of: a sum where there are values."""
-    return "sum(count)" if metric.value is None else "sum(sum)"
 
 
 def _parts(parts: Mapping[str, str]) -> dict[str, str]:
     if not parts:
         return {"part_lists": "NULL", "part_values": ""}
-    values = [f"coalesce(sum(count) FILTER (WHERE metric_name = %(part{n})s), 0) AS part{n}" for n in range(len(parts))]
+    counts = [f"coalesce(sum(count) FILTER (WHERE metric_name = %(part{n})s), 0) AS part{n}" for n in range(len(parts))]
     lists = ", ".join(f"string_agg(part{n}::text, ',')" for n in range(len(parts)))
-    return {"part_lists": f"ARRAY[{lists}]", "part_values": ", " + ", ".join(values)}
+    return {"part_lists": f"ARRAY[{lists}]", "part_values": ", " + ", ".join(counts)}
 
 
 def _seconds(question: Question, now: datetime) -> Sequence[float]:

@@ -97,7 +97,7 @@ def test_series_by_dimension(client: Client, fills: None) -> None:
 def test_all_dimensions_at_once(client: Client, fills: None) -> None:
     points = ask(client, VOLUME, group_by="symbol,side,strategy_id", aggregation="p95")["data_points"]
 
-    assert [point["value"] for point in points] == pytest.approx([20, 5.5, 7], rel=0.01)
+    assert [point["value"] for point in points] == pytest.approx([20, 7, 5.5], rel=0.01)
     assert points[0]["dimensions"] == {"symbol": "BTCUSDT", "side": "BUY"}
 
 
@@ -201,7 +201,7 @@ def test_what_has_no_number_is_null_with_its_reason(client: Client, source: str)
 def test_a_sum_beyond_all_numbers_is_null_with_its_reason() -> None:
     huge = Series({}, [0, 1], ["1" * 400, "5"], {})
 
-    assert points.write(huge, [hour(2), hour(1)], Aggregation.SUM, Fill.NONE, 2) == [
+    assert points.write(huge, points.heads([hour(2), hour(1)]), Aggregation.SUM, Fill.NONE, 2) == [
         f'{{"timestamp":"{iso(hour(2))}","value":null,"reason":"out_of_range"}}',
         f'{{"timestamp":"{iso(hour(1))}","value":5}}',
     ]
