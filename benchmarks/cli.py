@@ -17,6 +17,8 @@ BENCHMARKS = {
     "latency": "produced to answered by the API, at 2,000 events/s",
     "soak": "memory over a long time (see --soak)",
     "reads": "GET with 10 million events",
+    "rollups": "CPU of rolling up, and healing of late events",
+    "metrics": "the metrics API and the dashboard, with and without the cache",
     "retention": "dropping a day while others are written (see --dropped)",
     "indexes": "alternatives for the indexes and the storage of `events` (not run unless named)",
 }

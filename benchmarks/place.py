@@ -1,15 +1,17 @@
 """Where the benchmarks run: services of their own name and a database made anew each time."""
 
+import fcntl
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import psycopg
 from psycopg import sql
 
-from analytics_project.services import lease
+from analytics_project.services import Instance, lease
 
 INSTANCE = "bench"
 DATABASE = "analytics_bench"
@@ -20,7 +22,7 @@ def run_suite(arguments: Sequence[str]) -> int:
 
     In a process of its own, because Django reads its settings once, from the environment.
     """
-    with lease(INSTANCE, report) as instance, tempfile.TemporaryDirectory(prefix="metrics-") as shared:
+    with lease(INSTANCE, report) as instance, alone(instance), tempfile.TemporaryDirectory(prefix="metrics-") as shared:
         env = os.environ | instance.environment()
         make_database(env)
         env |= {
@@ -31,6 +33,14 @@ def run_suite(arguments: Sequence[str]) -> int:
             "LOG_LEVEL": "WARNING",
         }
         return subprocess.run([sys.executable, "-m", "benchmarks.suite", *arguments], env=env, check=False).returncode
+
+
+@contextmanager
+def alone(instance: Instance) -> Iterator[None]:
+    """Wait for another benchmark to end: both would be wrong, and each drops the other's database."""
+    with (instance.folder.path / "benchmark").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def make_database(env: dict[str, str]) -> None:

@@ -34,5 +34,5 @@ MERGED_BELOW = MERGE.format(
     SELECT a.*, c.bucket FROM unnest(%(names)s::text[], %(buckets)s::timestamptz[]) AS c (metric_name, bucket)
     CROSS JOIN LATERAL (
         SELECT * FROM metric_aggregations WHERE project_id = %(project)s AND metric_name = c.metric_name
-        AND interval = %(below)s AND time_bucket >= c.bucket AND time_bucket < c.bucket + %(length)s) a"""
+        AND interval = %(below)s AND time_bucket >= c.bucket AND time_bucket < c.bucket + %(length)s OFFSET 0) a"""
 )

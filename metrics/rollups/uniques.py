@@ -32,7 +32,7 @@ FROM (
     FROM unnest(%(buckets)s::timestamptz[]) AS m (bucket) CROSS JOIN LATERAL (
         SELECT hashtextextended(user_id, 0) AS hash FROM events
         WHERE project_id = %(project)s AND user_id IS NOT NULL
-        AND "timestamp" >= m.bucket AND "timestamp" < m.bucket + %(length)s) e
+        AND "timestamp" >= m.bucket AND "timestamp" < m.bucket + %(length)s OFFSET 0) e
     GROUP BY m.bucket) found
 """
 # A sketch where a part is one, or where there are too many in all; the sets among the parts become sketches for it.
