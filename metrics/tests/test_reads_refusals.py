@@ -3,8 +3,10 @@
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.test import Client
 
+from events.tests.test_api_outage import database_away  # noqa: F401
 from metrics.models import RollupVersion
 from metrics.reads import questions
 from metrics.tests.factories import define
@@ -106,3 +108,15 @@ def test_the_dimensions_of_an_unknown_metric(client: Client, path: str) -> None:
 @pytest.mark.parametrize("path", ["/api/v1/metrics/names", "/api/v1/dashboard/metrics"])
 def test_routes_without_parameters_take_none(client: Client, path: str) -> None:
     assert client.get(path, {"x": "1"}).status_code == 400
+
+
+@pytest.mark.usefixtures("database_away")
+@pytest.mark.parametrize(
+    "path", [f"/api/v1/metrics?metric_name={VOLUME}", "/api/v1/metrics/names", "/api/v1/dashboard/metrics"]
+)
+def test_without_the_database_there_is_no_answer_for_now(client: Client, path: str) -> None:
+    cache.clear()
+
+    response = client.get(path)
+
+    assert (response.status_code, response["Retry-After"]) == (503, "5")
