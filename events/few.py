@@ -5,7 +5,7 @@ with it and COMMIT. With more rows COPY wins, which reads them in less time.
 """
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 
 import orjson
 import psycopg
@@ -42,8 +42,15 @@ def store(rows: Sequence[Row], project_id: int, source: Source, seconds: float) 
     connection.ensure_connection()
     values = {"rows": _json(rows), "project": project_id, "source": source.value, "ms": seconds * 1000}
     # Planning takes as long as running. Django's own cursors cannot prepare: they put the values into the text.
-    with _survivable(), psycopg.Cursor(connection.connection) as cursor:
-        cursor.execute(STORE, values, prepare=True)
+    try:
+        with _survivable(), psycopg.Cursor(connection.connection) as cursor:
+            cursor.execute(STORE, values, prepare=True)
+    except psycopg.Error:
+        # psycopg forgets a statement that fails as it is prepared, and prepares another for the next batch: the server
+        # would keep one for each of a stream of duplicates.
+        with suppress(psycopg.Error):
+            connection.connection.execute("DEALLOCATE ALL")
+        raise
 
 
 def _json(rows: Sequence[Row]) -> str:

@@ -25,6 +25,10 @@ def run(statement: str) -> Any:
         return cursor.fetchall() if cursor.description else None
 
 
+def prepared() -> int:
+    return int(run("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%json_to_recordset%'")[0][0])
+
+
 def rows_of_all() -> list[int]:
     return [model.objects.count() for model in (Event, TouchedBucket, IngestBatch)]
 
@@ -37,8 +41,17 @@ def test_a_few_need_neither_copy_nor_planning(count: int, monkeypatch: pytest.Mo
 
     assert [outcome.status for outcome in outcomes] == ["stored"] * (2 * count)
     assert Event.objects.count() == 2 * count
-    [[prepared]] = run("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%json_to_recordset%'")
-    assert prepared == 1
+    assert prepared() == 1
+
+
+def test_a_stream_of_known_events_prepares_nothing_that_stays() -> None:
+    known = raw()
+    store_http([known])
+
+    outcomes = [store_http([known])[0] for _ in range(5)]
+
+    assert {outcome.status for outcome in outcomes} == {"duplicate"}
+    assert prepared() == 0
 
 
 @pytest.mark.parametrize("count", [4, few.MOST + 1])
