@@ -164,6 +164,6 @@ def test_a_task_survives_a_restart_of_postgresql(task: "Task[[], None]") -> None
         cursor.execute("SELECT pg_backend_pid()")
         [backend] = cursor.fetchone()
     with psycopg.connect(**connection.get_connection_params() | {"cursor_factory": psycopg.Cursor}) as other:
-        other.execute("SELECT pg_terminate_backend(%s)", [backend])
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", [backend])
 
     assert task.apply().successful()
