@@ -5,9 +5,10 @@ outdated is not asked for any more, and goes by its time.
 """
 
 import hashlib
+import heapq
 import logging
+import threading
 import time
-from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,9 +23,8 @@ logger = logging.getLogger(__name__)
 # After a failure nobody waits for Redis for so long.
 AWAY_SECONDS = 5.0
 MAX_BODY = 8 * 2**20
-# Of one process, within a minute: the cache may share its server with the queue, which must not run full.
-MAX_A_MINUTE = 64 * 2**20
-MINUTE = 60.0
+# Of one process, at a time: the cache may share its server with the queue, which must not run full.
+MAX_KEPT = 64 * 2**20
 
 
 def key(*parts: object) -> str:
@@ -34,19 +34,21 @@ def key(*parts: object) -> str:
 
 @dataclass
 class _Budget:
-    """Bytes that were put lately."""
+    """What this process has in Redis at the moment: (until when, bytes) of each body, the soonest first."""
 
-    spent: deque[tuple[float, int]] = field(default_factory=deque)
+    kept: list[tuple[float, int]] = field(default_factory=list)
     total: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def take(self, size: int, now: float) -> bool:
-        while self.spent and self.spent[0][0] < now - MINUTE:
-            self.total -= self.spent.popleft()[1]
-        if self.total + size > MAX_A_MINUTE:
-            return False
-        self.spent.append((now, size))
-        self.total += size
-        return True
+    def take(self, size: int, seconds: float, now: float) -> bool:
+        with self.lock:
+            while self.kept and self.kept[0][0] <= now:
+                self.total -= heapq.heappop(self.kept)[1]
+            if self.total + size > MAX_KEPT:
+                return False
+            heapq.heappush(self.kept, (now + seconds, size))
+            self.total += size
+            return True
 
 
 class Shelf:
@@ -65,7 +67,7 @@ class Shelf:
         return found
 
     def put(self, key: str, body: bytes, seconds: float) -> None:
-        if len(body) > MAX_BODY or self._is_away() or not Shelf._budget.take(len(body), time.monotonic()):
+        if len(body) > MAX_BODY or self._is_away() or not Shelf._budget.take(len(body), seconds, time.monotonic()):
             return
         try:
             self._redis().set(self._place(key), body, px=round(seconds * 1000))

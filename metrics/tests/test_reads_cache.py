@@ -194,15 +194,13 @@ def test_a_full_redis_is_no_error(client: Client, monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_queue_keeps_room_in_a_shared_redis(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(answers, "MAX_A_MINUTE", 100)
+    monkeypatch.setattr(answers, "MAX_KEPT", 100)
     budget = answers._Budget()
+    taken = [budget.take(60, 60, 0), budget.take(60, 60, 1), budget.take(40, 1, 2), budget.take(40, 1, 2.5)]
 
-    assert [budget.take(60, 0), budget.take(60, 1), budget.take(40, 2), budget.take(60, 61)] == [
-        True,
-        False,
-        True,
-        True,
-    ]
+    assert taken == [True, False, True, False]
+    # What has gone by its time makes room.
+    assert [budget.take(40, 1, 3), budget.take(60, 60, 61)] == [True, True]
 
 
 def test_large_bodies_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
