@@ -39,6 +39,8 @@ def logging_settings(level: str, style: str) -> dict[str, Any]:
             # Reconnecting is the library's daily work; what matters of it our own loop reports.
             "kafka": {"level": "ERROR"},
             "celery.worker.strategy": {"level": "WARNING"},
+            # A line for each tick would be most of what a terminal shows.
+            "celery.beat": {"level": "WARNING"},
             "celery.app.trace": {"level": "WARNING"},
             "django.request": {"level": "ERROR"},
         },
