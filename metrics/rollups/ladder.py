@@ -5,6 +5,7 @@ from itertools import groupby
 
 from psycopg import sql
 
+from analytics_project.lib import partitioned
 from metrics.declarations import UNIQUE_USERS
 from metrics.rollups import uniques, work
 from metrics.rollups.claims import Claim
@@ -16,6 +17,7 @@ from metrics.rollups.merging import MERGED_BELOW
 def compute(rung: Rung, claims: Iterable[Claim]) -> int:
     """Compute and replace the claimed buckets, and mark what is above them; answers how many they were."""
     count = 0
+    claims = _with_parts(rung, claims)
     for project_id, group in groupby(sorted(claims), lambda claim: claim.project_id):
         mine = list(group)
         _compute(project_id, rung, [claim for claim in mine if claim.name != UNIQUE_USERS])
@@ -23,6 +25,13 @@ def compute(rung: Rung, claims: Iterable[Claim]) -> int:
         work.mark_above(project_id, rung, mine)
         count += len(mine)
     return count
+
+
+def _with_parts(rung: Rung, claims: Iterable[Claim]) -> list[Claim]:
+    """Without those from a time whose finer rows were dropped: nothing is left to compute them from."""
+    below = rung.below.interval.value if rung.below else ""
+    starts = [leaf.start for leaf in partitioned.attached(f"metric_aggregations_{below}") if leaf.start]
+    return [claim for claim in claims if starts and claim.bucket >= min(starts)]
 
 
 def _compute(project_id: int, rung: Rung, claims: Sequence[Claim]) -> None:

@@ -62,11 +62,9 @@ WHERE r.project_id = %(project)s {of_metric} AND r.interval = %(interval)s
 """
 # Only buckets that are over: of the others there is always something to do.
 PENDING = """
-SELECT count(*) FROM (
-    SELECT DISTINCT interval, metric_name, time_bucket FROM rollup_marks JOIN (VALUES {lengths}) AS l (name, length)
-        ON l.name = interval
-    WHERE project_id = ANY(%(projects)s) AND (%(metrics)s::text[] IS NULL OR metric_name = ANY(%(metrics)s))
-        AND time_bucket > %(start)s - length AND time_bucket < %(end)s AND time_bucket + length <= %(now)s) pending
+SELECT count(*) FROM rollup_marks JOIN (VALUES {lengths}) AS l (name, length) ON l.name = interval
+WHERE project_id = ANY(%(projects)s) AND (%(metrics)s::text[] IS NULL OR metric_name = ANY(%(metrics)s))
+    AND time_bucket > %(start)s - length AND time_bucket < %(end)s AND time_bucket + length <= %(now)s
 """
 
 
@@ -185,7 +183,7 @@ def _execute(statement: str, metric: Metric, parameters: dict[str, Any]) -> int:
 
 
 def pending(projects: Collection[int], window: Window, names: Collection[str] | None, now: datetime) -> int:
-    """How many buckets of the window, of all intervals, are still to be computed; those that are not over left out."""
+    """How many marks of the window, of all intervals, still wait; those of buckets that are not over left out."""
     lengths = ", ".join(f"('{rung.interval.value}', interval '{_minutes(rung)} minutes')" for rung in LADDER)
     with connection.cursor() as cursor:
         cursor.execute(

@@ -17,8 +17,9 @@ from events.simulation import World
 from events.simulation.identity import microseconds
 from events.store import store_http
 from events.tests.factories import raw
-from metrics.models import RollupMark, RollupProgress, RollupVersion, Seal
+from metrics.models import Interval, RollupMark, RollupProgress, RollupVersion, Seal
 from metrics.rollups import claims, engine, minutes
+from metrics.rollups import partitions as leaves
 from metrics.tests import recount
 from metrics.tests.factories import define
 from metrics.tests.recount import LENGTHS, Fact, Key
@@ -218,6 +219,22 @@ def test_what_was_added_up_stays_when_its_facts_are_gone() -> None:
 
     assert everything() == before
     assert not TouchedBucket.objects.exists()
+
+
+def test_a_bucket_whose_finer_rows_are_gone_stays_as_it_is() -> None:
+    moment = datetime.now(UTC) - timedelta(days=40)
+    store([raw(timestamp=moment.isoformat()), raw()])
+    engine.roll_up()
+    before = rolled("events.count.%", "1d", "count")
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP TABLE {leaves.name_of(Interval.HOUR, moment)}")
+    day = recount.bucket_of(moment, "1d")
+    RollupMark.objects.create(interval="1d", project_id=1, metric_name="events.count.order.placed", time_bucket=day)
+
+    engine.roll_up()
+
+    assert rolled("events.count.%", "1d", "count") == before
+    assert not RollupMark.objects.exists()
 
 
 def test_too_many_series_are_added_up_as_other_and_stay_where_they_are() -> None:
