@@ -86,7 +86,7 @@ def days(window: Window) -> Iterator[Window]:
     Bounds become whole minutes, outward.
     """
     end = MINUTE.floor(window.end + MINUTE.length - timedelta(microseconds=1))
-    start = max(MINUTE.floor(window.start), sealed_until() or window.start)
+    start = MINUTE.floor(max(window.start, sealed_until() or window.start))
     for day in sorted(partitions.existing(), reverse=True):
         first, last = partitions.bounds_of(day)
         if first < end and last > start:

@@ -162,6 +162,16 @@ def test_a_rebuild_removes_what_no_fact_explains(client: Client, interval: str) 
     assert list(MetricAggregation.objects.order_by("pk").values()) == right
 
 
+def test_bounds_within_a_minute_mean_the_whole_minute(client: Client) -> None:
+    fill(client, NOON, 1)
+    engine.roll_up()
+    right = list(MetricAggregation.objects.order_by("pk").values())
+
+    rebuild("--start", at(NOON + timedelta(seconds=20.5)), "--end", at(NOON + timedelta(seconds=30.5)))
+
+    assert list(MetricAggregation.objects.order_by("pk").values()) == right
+
+
 def test_a_rebuild_of_one_metric_leaves_the_others(client: Client) -> None:
     define()
     fill(client, NOON, 1)

@@ -1,4 +1,4 @@
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -7,9 +7,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import Error
 from tqdm import tqdm
 
-from access.models import Project
 from events.api.queries import Window
 from events.management import arguments
+from metrics.management import scope
 from metrics.rollups import checking, drift, rebuilding
 from metrics.rollups.checking import Difference, Summary, Unit
 
@@ -27,14 +27,13 @@ class Command(BaseCommand):
         add = parser.add_argument
         add("--start", type=arguments.moment, help="RFC 3339 (default: the oldest stored events)")
         add("--end", type=arguments.moment, help="RFC 3339 (default: now)")
-        add("--metric", action="append", default=[], help="only this metric; may be repeated (default: all)")
-        add("--project", type=int, action="append", default=[], help="only this project's id (default: all)")
-        add("--sample", type=int, help="only so many buckets, by chance")
+        add("--sample", type=positive, help="only so many buckets, by chance")
+        scope.add_arguments(parser)
 
     def handle(self, *, sample: int | None, **options: Any) -> None:
         try:
             summary = self.run_check(sample=sample, **options)
-        except Error as error:
+        except (Error, scope.Unknown) as error:
             raise CommandError(f"could not check: {str(error).strip()}", returncode=UNKNOWN) from error
         self.stdout.write(str(summary))
         if summary.differences:
@@ -56,7 +55,7 @@ class Command(BaseCommand):
     ) -> Summary:
         until = end or datetime.now(UTC)
         window = Window(start or rebuilding.oldest_facts() or until, until)
-        projects = project or list(Project.objects.order_by("pk").values_list("pk", flat=True))
+        projects = scope.projects(project, metric)
         self.tell_gone(window)
         if sample is None:
             units: Sequence[Unit] = list(checking.units(projects, window, metric))
@@ -79,6 +78,12 @@ class Command(BaseCommand):
             for difference in outcome.differences:
                 tqdm.write(line(unit, difference), file=self.stdout)
         return summary
+
+
+def positive(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and 0 < int(text) < 10**9):
+        raise ArgumentTypeError(f"{text!r} must be a whole number above 0")
+    return int(text)
 
 
 def line(unit: Unit, difference: Difference) -> str:

@@ -3,17 +3,16 @@ import time
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import InterfaceError, OperationalError
 from tqdm import tqdm
 
-from access.models import Project
 from events.api.queries import Window
 from events.management import arguments
-from metrics import catalogue
+from metrics.management import scope
 from metrics.rollups import engine, rebuilding
 
 RUN = 2.0  # seconds of the engine between two looks at what is left
@@ -30,8 +29,7 @@ class Command(BaseCommand):
         add = parser.add_argument
         add("--start", type=arguments.moment, required=True, help="RFC 3339, such as 2026-11-23T00:00:00Z")
         add("--end", type=arguments.moment, help="RFC 3339 (default: now)")
-        add("--metric", action="append", default=[], help="only this metric; may be repeated (default: all)")
-        add("--project", type=int, action="append", default=[], help="only this project's id (default: all)")
+        scope.add_arguments(parser)
         add("--no-wait", action="store_true", help="mark only, and leave the computing to the workers")
 
     def handle(
@@ -49,11 +47,14 @@ class Command(BaseCommand):
             signal.signal(signum, self.stop)
         now = datetime.now(UTC)
         window = Window(start, end or now)
-        projects = self.examine(window, metric, project)
-        marked = self.mark(projects, window, metric)
-        self.stdout.write(f"{marked} buckets marked")
-        if not no_wait:
-            self.watch(projects, window, metric, now)
+        try:
+            projects = self.examine(window, metric, project)
+            self.stdout.write(f"{self.mark(projects, window, metric)} buckets marked")
+            if not no_wait:
+                self.watch(projects, window, metric, now)
+        except (OperationalError, InterfaceError) as error:
+            hint = "what was marked stays so; the newest days are marked first"
+            raise CommandError(f"PostgreSQL: {str(error).strip()}; {hint}") from error
 
     def examine(self, window: Window, names: Sequence[str], wanted: Sequence[int]) -> list[int]:
         """Find out what is wrong before anything is marked; answers the projects."""
@@ -61,16 +62,9 @@ class Command(BaseCommand):
             raise CommandError("--start must be before --end")
         try:
             rebuilding.refuse_sealed(window)
-        except rebuilding.Impossible as error:
+            return scope.projects(wanted, names)
+        except (rebuilding.Impossible, scope.Unknown) as error:
             raise CommandError(str(error)) from None
-        projects = list(Project.objects.order_by("pk").values_list("pk", flat=True))
-        if unknown := set(wanted) - set(projects):
-            raise CommandError(f"no project has the id {min(unknown)}; there are {', '.join(map(str, projects))}")
-        chosen = list(wanted) or projects
-        for name in names:
-            if not any(catalogue.find(project_id, name) for project_id in chosen):
-                raise CommandError(f"unknown metric {name!r}{near(name, chosen)}")
-        return chosen
 
     def mark(self, projects: Sequence[int], window: Window, names: Sequence[str]) -> int:
         marked = 0
@@ -107,9 +101,3 @@ class Command(BaseCommand):
 
     def stop(self, signum: int, frame: object) -> None:
         self.stopping = True
-
-
-def near(name: str, projects: Sequence[int]) -> str:
-    known = {metric.name for project_id in projects for metric in catalogue.metrics_of(project_id)}
-    found = get_close_matches(name, sorted(known), n=3)
-    return f"; near it: {', '.join(found)}" if found else ""
