@@ -53,7 +53,7 @@ def read_asked(project_id: int, query: QueryDict) -> Asked:
             step,
             buckets,
             zone,
-            filters={name: given[name] for name in dimensions if name in given},
+            filters={name: given[name] for name in dimensions if name in given and name not in ALLOWED},
             group_by=_group_by(given.get("group_by"), dimensions),
             fill=Fill(_one_of("fill", given.get("fill", Fill.NONE), list(Fill))),
         )

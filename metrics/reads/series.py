@@ -78,14 +78,29 @@ def read(planned: Plan) -> list[Series]:
 
 def _totals(planned: Plan) -> list[Series]:
     question = planned.question
-    rows = sources.rows(question.project_id, metrics_of(question), planned.segments, question.buckets)
-    found = _ask(question, statements.totals(question, rows, datetime.now(UTC)))
+    single, several = _rows(planned)
+    found = _ask(question, statements.totals(question, single, several, datetime.now(UTC)))
     unmerged = {place for series in found for place in series.places_of(statements.UNMERGED)}
     if not unmerged:
         return found
-    merged = _ask(question, statements.percentiles(question, rows, [place + 1 for place in sorted(unmerged)]))
+    merged = _ask(question, statements.percentiles(question, several, sorted(unmerged)))
     values = {dumps(series.dimensions): dict(zip(series.places, series.values, strict=True)) for series in merged}
     return [series.with_values(statements.UNMERGED, values.get(dumps(series.dimensions), {})) for series in found]
+
+
+def _rows(planned: Plan) -> tuple[str, str]:
+    """SQL of the rows that are a bucket of a series each, and of the others."""
+    question = planned.question
+    metrics = metrics_of(question)
+
+    def rows(segments: Sequence[Segment]) -> str:
+        return sources.rows(question.project_id, metrics, segments, question.buckets)
+
+    whole = [segment for segment in planned.segments if segment.rung and segment.rung.length == question.step.length]
+    if not whole or not sources.are_single(question):
+        return "", rows(planned.segments)
+    # Buckets that are put together from finer rows are other ones than these.
+    return rows(whole), rows([segment for segment in planned.segments if segment not in whole])
 
 
 def _ask(question: Question, statement: str) -> list[Series]:
@@ -105,8 +120,7 @@ def _series(question: Question, *keys: str | None, places: str, values: str, par
             for name, key in zip(names, keys, strict=False)
             if key is not None
         },
-        # PostgreSQL counts from one.
-        [int(place) - 1 for place in places.split(",")],
+        list(map(int, places.split(","))),
         values.split(","),
         {name: part.split(",") for name, part in zip(question.metric.parts, parts or (), strict=bool(parts))},
     )

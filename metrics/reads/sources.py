@@ -10,6 +10,7 @@ from metrics.declarations import Metric
 from metrics.reads.buckets import Buckets
 from metrics.reads.covering import Segment
 from metrics.reads.known import types_of
+from metrics.reads.questions import Question
 from metrics.rollups import facts
 from metrics.rollups.facts import COLUMNS, Part
 from metrics.rollups.series import OTHER
@@ -40,9 +41,36 @@ def rendered(statement: str | sql.Composable, parameters: dict[str, Any]) -> str
         return ClientCursor(cursor.connection).mogrify(text, parameters)
 
 
+def escaped(statement: str) -> str:
+    """A finished statement as a part of one that is to be rendered."""
+    return statement.replace("%", "%%")
+
+
 def rows(project_id: int, metrics: Sequence[Metric], segments: Sequence[Segment], buckets: Buckets) -> str:
     """SQL of all rows of these metrics, with `facts.COLUMNS` and the percentiles p50, p95 and p99."""
     return " UNION ALL ".join(_pieces(project_id, metrics, segments, buckets))
+
+
+SEVERAL_ROWS = """
+SELECT EXISTS (SELECT FROM metric_series WHERE project_id = %s AND metric_name = %s AND dimensions - %s::text[] <> '{}')
+"""
+
+
+def are_single(question: Question) -> bool:
+    """Whether a bucket of a series that is asked for is one row at most."""
+    told = {*question.group_by, *question.filters}
+    if question.metric.parts:
+        return False
+    if told.issuperset(question.metric.dimensions):
+        return True
+    # What exceeds the limit on series is none of the known ones: only grouping keeps it apart.
+    return bool(question.group_by) and not _has_more(question, sorted(told))
+
+
+def _has_more(question: Question, told: Sequence[str]) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(SEVERAL_ROWS, [question.project_id, question.metric.name, list(told)])
+        return bool(cursor.fetchone()[0])
 
 
 def _pieces(project_id: int, metrics: Sequence[Metric], segments: Sequence[Segment], buckets: Buckets) -> Iterator[str]:
@@ -66,7 +94,7 @@ def _from_rollups(project_id: int, names: Sequence[str], interval: str, segment:
 def _from_facts(project_id: int, metric: Metric, parts: Sequence[Part]) -> str:
     statement = facts.statement(metric, project_id, types_of(project_id, metric), parts)
     return rendered(
-        FROM_FACTS.format(facts=rendered(statement.text, statement.parameters).replace("%", "%%"), columns=COLUMNS),
+        FROM_FACTS.format(facts=escaped(rendered(statement.text, statement.parameters)), columns=COLUMNS),
         {"project": project_id, "limit": metric.max_series, "other": OTHER},
     )
 

@@ -107,6 +107,17 @@ def test_filters_by_dimension(client: Client, fills: None) -> None:
     assert values(client, VOLUME, symbol="nothing") == []
 
 
+@pytest.mark.parametrize("value", ["{rows}", "%s", "%(name)s", "100%", "'; SELECT 1 --", "\\", "$$", "?"])
+def test_any_text_may_be_a_value_of_a_dimension(client: Client, source: str, value: str) -> None:
+    fill(client, hour(3), 10, symbol=value)
+    fill(client, hour(3), 20, symbol="other")
+    if source == "rollups":
+        roll_up()
+
+    assert values(client, VOLUME, symbol=value) == [10]
+    assert ask(client, VOLUME, group_by="symbol", symbol=value)["data_points"][0]["dimensions"] == {"symbol": value}
+
+
 @pytest.mark.parametrize(
     ("interval", "starts"),
     [
