@@ -15,6 +15,7 @@ from metrics import catalogue
 from metrics.declarations import COUNT_PREFIX, UNIQUE_USERS, Metric, count_of
 from metrics.rollups.intervals import LADDER, MINUTE, Rung
 
+MANY = 1000
 SEALED_UNTIL = "SELECT sealed_until FROM rollup_seal"
 # From one type to the next by the index: costs as many steps as there are types, however many events.
 TYPES = """
@@ -147,9 +148,14 @@ def mark(project_id: int, metrics: Collection[Metric], piece: Window) -> int:
     """
     with transaction.atomic():
         types = types_in(project_id, piece)
-        return sum(
+        count = sum(
             _mark(project_id, metric, [name for name in types if takes(metric, name)], piece) for metric in metrics
         )
+        if count > MANY:
+            with connection.cursor() as cursor:
+                # From one second to the next there are thousands where the planner knows of none.
+                cursor.execute("ANALYZE rollup_marks")
+    return count
 
 
 def takes(metric: Metric, event_type: str) -> bool:
