@@ -9,6 +9,7 @@ import heapq
 import logging
 import threading
 import time
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +26,7 @@ AWAY_SECONDS = 5.0
 MAX_BODY = 8 * 2**20
 # Of one process, at a time: the cache may share its server with the queue, which must not run full.
 MAX_KEPT = 64 * 2**20
+MAX_NEAR = 24 * 2**20
 
 
 def key(*parts: object) -> str:
@@ -51,22 +53,61 @@ class _Budget:
             return True
 
 
+class _Near:
+    """Bodies kept in this process, the least lately used going first: a large one takes Redis milliseconds to hand out."""
+
+    def __init__(self) -> None:
+        self.bodies: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
+        self.size = 0
+        self.lock = threading.Lock()
+
+    def get(self, key: str, now: float) -> bytes | None:
+        with self.lock:
+            until, body = self.bodies.get(key, (0.0, None))
+            if body is None or until <= now:
+                return None
+            self.bodies.move_to_end(key)
+            return body
+
+    def put(self, key: str, body: bytes, until: float) -> None:
+        with self.lock:
+            self.size += len(body) - len(self.bodies.pop(key, (0.0, b""))[1])
+            self.bodies[key] = (until, body)
+            while self.size > MAX_NEAR:
+                _, (_, gone) = self.bodies.popitem(last=False)
+                self.size -= len(gone)
+
+    def clear(self) -> None:
+        with self.lock:
+            self.bodies.clear()
+            self.size = 0
+
+
 class Shelf:
     """One kind of answers; its hits and misses are counted under its name."""
 
     _away_until = 0.0
     _budget = _Budget()
+    near = _Near()
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.hits, self.misses = CACHE_HITS.labels(name), CACHE_MISSES.labels(name)
 
-    def get(self, key: str) -> bytes | None:
-        found = self._ask(key)
+    def get(self, key: str, seconds: float = 0.0) -> bytes | None:
+        """`seconds`: how long this process may keep what another one put there."""
+        now = time.monotonic()
+        found = Shelf.near.get(f"{self.name}:{key}", now)
+        if found is None:
+            found = self._ask(key)
+            if found is not None and seconds:
+                Shelf.near.put(f"{self.name}:{key}", found, now + seconds)
         (self.misses if found is None else self.hits).inc()
         return found
 
     def put(self, key: str, body: bytes, seconds: float) -> None:
+        if len(body) <= MAX_BODY:
+            Shelf.near.put(f"{self.name}:{key}", body, time.monotonic() + seconds)
         if len(body) > MAX_BODY or self._is_away() or not Shelf._budget.take(len(body), seconds, time.monotonic()):
             return
         try:

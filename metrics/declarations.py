@@ -1,9 +1,10 @@
 """What a metric is, as data: which events, which number of each, by which dimensions. One engine computes them all."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Literal
 
 
@@ -71,7 +72,17 @@ class Metric:
 
     def takes(self, event_type: str) -> bool:
         """Whether events of this type count; a pattern has a `*`."""
-        return any(fnmatchcase(event_type, pattern) for pattern in self.event_types)
+        return any(_matches(pattern, event_type) for pattern in self.event_types)
+
+
+def _matches(pattern: str, event_type: str) -> bool:
+    """`*` stands for any text; all else, brackets and question marks too, for itself."""
+    return pattern == event_type if "*" not in pattern else _compiled(pattern).fullmatch(event_type) is not None
+
+
+@lru_cache(maxsize=10_000)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(".*".join(map(re.escape, pattern.split("*"))), re.DOTALL)
 
 
 COUNT_PREFIX = "events.count."

@@ -39,7 +39,7 @@ FUNCTIONS = r"""
 CREATE FUNCTION metric_number(value jsonb) RETURNS numeric LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE jsonb_typeof(value)
         WHEN 'number' THEN value::numeric
-        WHEN 'string' THEN CASE WHEN value #>> '{}' ~ '^[+-]?\d{1,40}(\.\d{1,40})?([eE][+-]?\d{1,2})?$'
+        WHEN 'string' THEN CASE WHEN value #>> '{}' ~ '^[+-]?[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,2})?$'
             THEN (value #>> '{}')::numeric END
     END
 $$;

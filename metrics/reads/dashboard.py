@@ -1,6 +1,5 @@
 """The ten figures of the dashboard, up to this second: closed minutes from rollups, what is open from facts."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,7 +8,7 @@ from django.db import connection
 
 from events.api.renderers import dumps
 from metrics import cache, catalogue
-from metrics.declarations import BUILT_IN, Aggregation, Metric, count_of
+from metrics.declarations import BUILT_IN, Aggregation, Metric
 from metrics.reads import points, series, state, uniques
 from metrics.reads.buckets import STEPS, Buckets
 from metrics.reads.covering import Progress, Segment, cover
@@ -25,13 +24,15 @@ RATES = "SELECT sum(received), sum(refused) FROM ingest_batches WHERE project_id
 NEWEST = 'SELECT count(*) FROM events WHERE project_id = %s AND "timestamp" >= %s AND "timestamp" < %s'
 # Whatever event carries one: all types are counted by strategy.
 STRATEGIES_OF_ROLLUPS = """
-SELECT dimensions ->> 'strategy_id' AS strategy FROM metric_aggregations
+SELECT DISTINCT dimensions ->> 'strategy_id' FROM metric_aggregations
 WHERE project_id = %(project)s AND metric_name = ANY(%(names)s::text[]) AND interval = %(interval)s
 AND time_bucket >= %(start)s AND time_bucket < %(end)s
 """
-STRATEGIES_OF_FACTS = """
-SELECT properties ->> 'strategy_id' AS strategy FROM events
-WHERE project_id = %(project)s AND "timestamp" >= %(start)s AND "timestamp" < %(end)s
+# One pass for both: events are many, users and strategies few.
+PEOPLE_OF_FACTS = """
+SELECT hashtextextended(user_id, 0), strategy FROM (
+    SELECT user_id, properties ->> 'strategy_id' AS strategy FROM events
+    WHERE project_id = %(project)s AND "timestamp" >= %(start)s AND "timestamp" < %(end)s GROUP BY 1, 2) seen
 """
 
 
@@ -48,12 +49,14 @@ def answer(project_id: int) -> bytes:
 def look(project_id: int, now: datetime) -> dict[str, Any]:
     with state.snapshot():
         figures = _Figures(project_id, now, state.look(project_id, ()).progress)
+        users, strategies = figures.people()
+        orders = figures.orders()
         return {
-            "active_users": figures.users(),
+            "active_users": users,
             "events_per_second": figures.events() / 60,
-            "orders_placed": figures.number(count_of("order.placed")),
-            "orders_filled": figures.number(count_of("order.filled")),
-            "active_strategies": figures.strategies(),
+            "orders_placed": orders.get("order.placed", 0),
+            "orders_filled": orders.get("order.filled", 0),
+            "active_strategies": strategies,
             "total_volume": figures.number(catalogue.OWN["trading.total_volume"]),
             "average_latency": figures.value(catalogue.OWN["trading.order_latency"], Aggregation.AVG),
             "error_rate": figures.error_rate(),
@@ -88,17 +91,31 @@ class _Figures:
             cursor.execute(NEWEST, [self.project_id, self.now - ONE_MINUTE, self.now])
             return int(cursor.fetchone()[0])
 
-    def users(self) -> int:
-        window = Buckets((self.now - FIVE_MINUTES,), self.now)
-        found = uniques.count(self.project_id, window, self._cover(FIVE_MINUTES))
-        return found[0][1] if found else 0
+    def orders(self) -> dict[str, int]:
+        return stats.counted(self.project_id, self.now - ONE_HOUR, self.now, ("order.placed", "order.filled"))
 
-    def strategies(self) -> int:
-        names = count_names(self.project_id)
-        pieces = [self._strategies(names, segment) for segment in self._cover(FIVE_MINUTES)]
+    def people(self) -> tuple[int, int]:
+        """Distinct users and strategies of the last minutes."""
+        segments = self._cover(FIVE_MINUTES)
+        seen = [row for segment in segments if segment.rung is None for row in self._rows(PEOPLE_OF_FACTS, segment)]
+        window = Buckets((self.now - FIVE_MINUTES,), self.now)
+        hashes = {user for user, _ in seen if user is not None}
+        users = uniques.count_with(self.project_id, window, segments, sorted(hashes))
+        strategies = {strategy for _, strategy in seen}.union(*map(self._strategies, segments))
+        return users, len(strategies - {None})
+
+    def _strategies(self, segment: Segment) -> set[str | None]:
+        if segment.rung is None:
+            return set()
+        more = {"names": count_names(self.project_id), "interval": segment.rung.interval.value}
+        return {strategy for (strategy,) in self._rows(STRATEGIES_OF_ROLLUPS, segment, **more)}
+
+    def _rows(self, statement: str, segment: Segment, **more: object) -> list[tuple[Any, ...]]:
         with connection.cursor() as cursor:
-            cursor.execute(f"SELECT count(DISTINCT strategy) FROM ({' UNION ALL '.join(pieces)}) seen")
-            return int(cursor.fetchone()[0])
+            parameters = {"project": self.project_id, "start": segment.start, "end": segment.end, **more}
+            cursor.execute(rendered(statement, parameters))
+            rows: list[tuple[Any, ...]] = cursor.fetchall()
+            return rows
 
     def error_rate(self) -> float:
         """Refused of all received; nothing received is nothing refused."""
@@ -106,12 +123,6 @@ class _Figures:
             cursor.execute(RATES, [self.project_id, self.now - ONE_HOUR])
             received, refused = cursor.fetchone()
         return float(refused / received) if received else 0.0
-
-    def _strategies(self, names: Sequence[str], segment: Segment) -> str:
-        window = {"project": self.project_id, "start": segment.start, "end": segment.end}
-        if segment.rung is None:
-            return rendered(STRATEGIES_OF_FACTS, window)
-        return rendered(STRATEGIES_OF_ROLLUPS, window | {"names": names, "interval": segment.rung.interval.value})
 
     def _cover(self, length: timedelta) -> list[Segment]:
         return cover(self.now - length, self.now, LADDER[-1], self.progress)

@@ -23,6 +23,9 @@ CROSS JOIN LATERAL (
     WHERE project_id = %(project)s AND user_id IS NOT NULL AND "timestamp" >= m.start AND "timestamp" < m.until) e
 GROUP BY m.bucket
 """
+GIVEN = """
+SELECT 1 AS i, cardinality(%(hashes)s::bigint[]) AS count, %(hashes)s::bigint[] AS hashes, NULL::smallint[] AS registers
+"""
 # What is a single row has its count. Sets stay exact however many are united.
 MERGED = """
 WITH parts AS MATERIALIZED ({parts}),
@@ -59,7 +62,17 @@ def read(question: Question, segments: Sequence[Segment]) -> list[Series]:
 
 def count(project_id: int, buckets: Buckets, segments: Sequence[Segment]) -> list[tuple[int, int, bool]]:
     """(place, distinct users, whether that is an estimate) of each bucket that has users."""
-    pieces = [piece for segment in segments if (piece := _piece(project_id, buckets, segment))]
+    return _merged([_piece(project_id, buckets, segment) for segment in segments])
+
+
+def count_with(project_id: int, window: Buckets, segments: Sequence[Segment], hashes: Sequence[int]) -> int:
+    """Distinct users of a window that is one bucket: of the rollups in it, and those with these hashes."""
+    rollups = [_piece(project_id, window, segment) for segment in segments if segment.rung is not None]
+    found = _merged([*rollups, rendered(GIVEN, {"hashes": list(hashes)})])
+    return found[0][1]
+
+
+def _merged(pieces: Sequence[str]) -> list[tuple[int, int, bool]]:
     if not pieces:
         return []
     with connection.cursor() as cursor:

@@ -1,6 +1,6 @@
 """Marks taken away by the engine: which buckets it is to compute. In the transaction that computes them.
 
-Newest first, so that what people look at is right first, and never more than a bounded number.
+Newest first, so that what people look at is right first. Never much more than a bounded number: whole buckets.
 """
 
 from dataclasses import dataclass
@@ -11,27 +11,25 @@ from django.db import connection
 
 from metrics.models import Interval
 
-# A mark that is committed after this has taken its snapshot stays, and is taken next time.
+# All from the oldest of so many buckets on: a range of an index, whatever the planner knows of a table that was filled
+# a moment ago. A mark that is committed after the statement has begun stays, and is taken next time.
 TOUCHED = """
-WITH newest AS (
-    SELECT project_id, event_type, bucket FROM touched_buckets WHERE bucket < %(before)s
-    GROUP BY project_id, event_type, bucket ORDER BY bucket DESC LIMIT %(limit)s),
-taken AS (
-    DELETE FROM touched_buckets t USING newest n
-    WHERE t.bucket = n.bucket AND t.project_id = n.project_id AND t.event_type = n.event_type
-    RETURNING t.project_id, t.event_type, t.bucket)
+WITH taken AS (
+    DELETE FROM touched_buckets WHERE bucket < %(before)s AND bucket >= (
+        SELECT min(bucket) FROM (
+            SELECT DISTINCT bucket, project_id, event_type FROM touched_buckets WHERE bucket < %(before)s
+            ORDER BY bucket DESC LIMIT %(limit)s) newest)
+    RETURNING project_id, event_type, bucket)
 SELECT DISTINCT project_id, event_type, bucket FROM taken
 """
 MARKED = """
-WITH newest AS (
-    SELECT project_id, metric_name, time_bucket FROM rollup_marks
-    WHERE interval = %(interval)s AND time_bucket < %(before)s
-    GROUP BY project_id, metric_name, time_bucket ORDER BY time_bucket DESC LIMIT %(limit)s),
-taken AS (
-    DELETE FROM rollup_marks m USING newest n
-    WHERE m.interval = %(interval)s AND m.time_bucket = n.time_bucket
-        AND m.project_id = n.project_id AND m.metric_name = n.metric_name
-    RETURNING m.project_id, m.metric_name, m.time_bucket)
+WITH taken AS (
+    DELETE FROM rollup_marks WHERE interval = %(interval)s AND time_bucket < %(before)s AND time_bucket >= (
+        SELECT min(time_bucket) FROM (
+            SELECT DISTINCT time_bucket, project_id, metric_name FROM rollup_marks
+            WHERE interval = %(interval)s AND time_bucket < %(before)s
+            ORDER BY time_bucket DESC LIMIT %(limit)s) newest)
+    RETURNING project_id, metric_name, time_bucket)
 SELECT DISTINCT project_id, metric_name, time_bucket FROM taken
 """
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from django.db import connection
 
 from events import partitions
-from metrics.catalogue import find, metrics_of
+from metrics.catalogue import metrics_of
 from metrics.declarations import COUNT_PREFIX, TRADING_DIMENSIONS, UNIQUE_USERS, Metric
 from metrics.rollups import facts, series, uniques, work
 from metrics.rollups.claims import Claim
@@ -43,7 +43,7 @@ def _compute_project(project_id: int, todo: Todo) -> int:
     declared = metrics_of(project_id, fresh=True)
     work.make()
     claims = _count_types(project_id, todo)
-    for metric in _wanted(project_id, declared, todo):
+    for metric in _wanted(declared, todo):
         claims += _compute(project_id, metric, todo)
     series.limit(project_id, json.dumps({metric.name: metric.max_series for metric in declared}), MAX_SERIES)
     work.replace(project_id, MINUTE, claims)
@@ -72,19 +72,23 @@ def _sealed_until() -> datetime:
     return row[0] if row and row[0] else datetime.min.replace(tzinfo=UTC)
 
 
-def _wanted(project_id: int, declared: Sequence[Metric], todo: Todo) -> list[Metric]:
-    """Declared metrics that have something to do, and counts that were marked. Not users: they do not add up."""
-    names = {metric.name for metric in declared}
-    counts = [find(project_id, name) for name in todo.marked if name not in names and name.startswith(COUNT_PREFIX)]
-    known = [*declared, *(metric for metric in counts if metric is not None)]
-    return [metric for metric in known if metric.name != UNIQUE_USERS and todo.minutes_of(metric)]
+def _wanted(declared: Sequence[Metric], todo: Todo) -> list[Metric]:
+    """Declared metrics that have something to do. Not users: they do not add up."""
+    return [metric for metric in declared if metric.name != UNIQUE_USERS and todo.minutes_of(metric)]
 
 
 def _count_types(project_id: int, todo: Todo) -> list[Claim]:
-    """`events.count.…` of all touched types in one statement."""
-    pairs = [(event_type, minute) for event_type, minutes in todo.touched.items() for minute in sorted(minutes)]
+    """`events.count.…` of all types in one statement, those that were marked by name among them."""
+    pairs = {(event_type, minute) for event_type, minutes in todo.touched.items() for minute in minutes}
+    pairs |= {
+        (name.removeprefix(COUNT_PREFIX), minute)
+        for name, minutes in todo.marked.items()
+        if name.startswith(COUNT_PREFIX)
+        for minute in minutes
+    }
     if pairs:
-        work.add(facts.counts(project_id, TRADING_DIMENSIONS, [(name, _part(minute)) for name, minute in pairs]))
+        parts = [(event_type, _part(minute)) for event_type, minute in sorted(pairs)]
+        work.add(facts.counts(project_id, TRADING_DIMENSIONS, parts))
     return [Claim(project_id, f"{COUNT_PREFIX}{event_type}", minute) for event_type, minute in pairs]
 
 

@@ -310,7 +310,7 @@ def test_stopped_for_thirty_days_and_started_again(monkeypatch: pytest.MonkeyPat
     while not engine.roll_up(seconds=1).finished:
         continue
 
-    assert max(sizes) == 20
+    assert max(sizes) < 40
     assert len(sizes) > 5
     for interval in LENGTHS:
         assert rolled("events.count.%", interval, "count") == recount.counts(recount.stored(), interval)
