@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
-from django.core.cache import cache
 from django.db import connection, transaction
 from psycopg import sql
 
@@ -29,6 +28,7 @@ from metrics.rollups.facts import COLUMNS, Statement
 from metrics.rollups.intervals import MINUTE, RUNGS
 
 PATH = "/api/v1/metrics"
+DASHBOARD = "GET /dashboard/metrics"
 NAMES = ("trading.total_volume", "trading.order_latency")
 SERIES, DAYS, VALUES = 50, 30, 60
 COPIES = 9
@@ -133,7 +133,7 @@ class Answers:
             ask()
             self.cached[name] = [milliseconds(ask) for _ in range(REPEATS)]
         for name, ask in self.questions():
-            self.uncached[name] = [self._fresh(ask) for _ in range(REPEATS)]
+            self.uncached[name] = [self._fresh(name, ask) for _ in range(REPEATS)]
         with raw_copy.connect() as own:
             self.plain = [milliseconds(lambda: self._plain(own)) for _ in range(REPEATS)]
 
@@ -151,14 +151,18 @@ class Answers:
         yield "sum of one series, 720 points", self._metrics(volume, **self.closed, symbol="S7")
         yield "sum by symbol up to now", self._metrics(volume, **self.open, **by_symbol)
         yield "days of Europe/Paris", self._metrics(volume, **self.closed, interval="1d", timezone="Europe/Paris")
-        yield "GET /dashboard/metrics", lambda: self.client.get("/api/v1/dashboard/metrics")
+        yield DASHBOARD, lambda: self.client.get("/api/v1/dashboard/metrics")
         yield "GET /events/stats, 30 days", lambda: self.client.get("/api/v1/events/stats", **self.open)
 
     def _metrics(self, name: str, **parameters: str) -> Ask:
         return lambda: self.client.get(PATH, metric_name=name, **parameters)
 
-    def _fresh(self, ask: Ask) -> float:
-        cache.clear()
+    def _fresh(self, name: str, ask: Ask) -> float:
+        """As after a run of the engine: another version of the data. What has none is kept for a second."""
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE rollup_versions SET version = version + 1")
+        if name == DASHBOARD:
+            time.sleep(1.05)
         return milliseconds(ask)
 
     def _plain(self, own: psycopg.Connection[Any]) -> None:

@@ -54,7 +54,7 @@ class _Budget:
 
 
 class _Near:
-    """Bodies kept in this process, the least lately used going first: a large one takes Redis milliseconds to hand out."""
+    """Bodies kept in this process, those not used for longest going first: Redis takes milliseconds for large ones."""
 
     def __init__(self) -> None:
         self.bodies: OrderedDict[str, tuple[float, bytes]] = OrderedDict()

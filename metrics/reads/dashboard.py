@@ -9,7 +9,7 @@ from django.db import connection
 from events.api.renderers import dumps
 from metrics import cache, catalogue
 from metrics.declarations import BUILT_IN, Aggregation, Metric
-from metrics.reads import points, series, state, uniques
+from metrics.reads import points, series, state, stats, uniques
 from metrics.reads.buckets import STEPS, Buckets
 from metrics.reads.covering import Progress, Segment, cover
 from metrics.reads.known import count_names

@@ -47,6 +47,6 @@ def _piece(project_id: int, names: Sequence[str], types: Sequence[str] | None, s
     window = {"project": project_id, "start": segment.start, "end": segment.end}
     if segment.rung is None:
         of_types = "" if types is None else "AND event_type = ANY(%(types)s::text[])"
-        return rendered(FROM_FACTS.format(of_types=of_types), window | {"types": types})
+        return rendered(FROM_FACTS.format(of_types=of_types), window | {"types": list(types or ())})
     more = {"names": list(names), "interval": segment.rung.interval.value, "skip": len(COUNT_PREFIX) + 1}
     return rendered(FROM_ROLLUPS, window | more)

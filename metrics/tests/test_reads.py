@@ -1,10 +1,8 @@
 """Values over time: from rollups, from the facts of the open tail, and from both as one."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 
 from metrics.declarations import Aggregation
@@ -17,13 +15,6 @@ pytestmark = pytest.mark.django_db
 VOLUME = "trading.total_volume"
 LATENCY = "trading.order_latency"
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
-
-
-@pytest.fixture(autouse=True)
-def _empty_cache() -> Iterator[None]:
-    cache.clear()
-    yield
-    cache.clear()
 
 
 @pytest.fixture(params=["facts", "rollups"])

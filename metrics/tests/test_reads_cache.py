@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 from django_redis import get_redis_connection
 from prometheus_client import REGISTRY
@@ -25,7 +24,6 @@ CLOSED = {"start_time": iso(hour(5)), "end_time": iso(hour(1))}
 def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(answers.Shelf, "_away_until", 0.0)
     monkeypatch.setattr(answers.Shelf, "_budget", answers._Budget())
-    cache.clear()
 
 
 def get(client: Client, **parameters: str) -> dict[str, Any]:
@@ -150,6 +148,33 @@ def silent() -> Iterator[int]:
         yield server.getsockname()[1]
 
 
+@pytest.fixture
+def only_redis(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is kept in the process itself."""
+    monkeypatch.setattr(answers, "MAX_NEAR", 0)
+
+
+@pytest.mark.usefixtures("only_redis")
+def test_processes_share_what_is_in_redis(client: Client) -> None:
+    roll_up()
+
+    assert [get(client, **CLOSED)["cached"] for _ in range(3)] == [False, True, True]
+
+
+def test_a_process_keeps_what_it_was_asked_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answers, "MAX_NEAR", 25)
+    near = answers._Near()
+    near.put("a", b"x" * 10, 60)
+    near.put("b", b"y" * 10, 60)
+    near.put("a", b"z" * 10, 60)
+    near.put("c", b"x" * 10, 30)
+
+    assert [near.get("a", 0), near.get("b", 0), near.get("c", 0)] == [b"z" * 10, None, b"x" * 10]
+    assert near.get("c", 30) is None
+    assert near.size == 20
+
+
+@pytest.mark.usefixtures("only_redis")
 @pytest.mark.parametrize("kind", ["nobody", "silent"])
 def test_without_redis_answers_are_right_and_soon(
     client: Client, redis_at: Callable[[int], None], request: pytest.FixtureRequest, kind: str
@@ -168,6 +193,7 @@ def test_without_redis_answers_are_right_and_soon(
     assert spent < 3
 
 
+@pytest.mark.usefixtures("only_redis")
 def test_redis_is_asked_again_after_a_while(
     client: Client, redis_at: Callable[[int], None], nobody: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -203,6 +229,7 @@ def test_the_queue_keeps_room_in_a_shared_redis(monkeypatch: pytest.MonkeyPatch)
     assert [budget.take(40, 1, 3), budget.take(60, 60, 61)] == [True, True]
 
 
+@pytest.mark.usefixtures("only_redis")
 def test_large_bodies_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(answers, "MAX_BODY", 10)
     shelf = answers.Shelf("test")

@@ -1,6 +1,5 @@
 """The ten figures of the dashboard, each over its window, and the counts by type."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,6 +8,7 @@ from django.core.cache import cache
 from django.test import Client
 
 from events.tests.api import post
+from metrics.cache import Shelf
 from metrics.reads import dashboard
 from metrics.tests.factories import define
 from metrics.tests.reading import hour, iso, put, roll_up
@@ -20,13 +20,6 @@ FIELDS = [
     *("active_users", "events_per_second", "orders_placed", "orders_filled", "active_strategies", "total_volume"),
     *("average_latency", "error_rate", "custom_metrics", "last_updated"),
 ]
-
-
-@pytest.fixture(autouse=True)
-def _empty_cache() -> Iterator[None]:
-    cache.clear()
-    yield
-    cache.clear()
 
 
 @pytest.fixture(params=["facts", "rollups", "both"])
@@ -113,11 +106,12 @@ def test_the_current_value_of_own_metrics(client: Client, source: str) -> None:
     assert look(client)["custom_metrics"] == {"desk.quiet": None, "desk.slippage": 1.5}
 
 
-def test_fresh_to_the_second(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fresh_to_the_second(client: Client) -> None:
     assert dashboard.FRESH <= 1
     first = look(client)
 
     assert look(client) == first
+    Shelf.near.clear()
     cache.clear()
     put(client, "order.placed", ago(seconds=0))
     assert look(client)["orders_placed"] == 1
@@ -199,7 +193,6 @@ def test_what_exceeds_the_limit_on_series_is_a_series_of_its_own(client: Client)
     put(client, "order.filled", ago(seconds=1), symbol="C")
 
     for _ in ("the open tail", "rolled up"):
-        cache.clear()
         parameters = {"metric_name": "desk.few", "group_by": "symbol"}
         points = client.get("/api/v1/metrics", parameters).json()["result"]["data_points"]
         assert [(point["dimensions"], point["value"]) for point in points] == [

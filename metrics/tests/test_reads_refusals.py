@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 
 from events.tests.test_api_outage import database_away  # noqa: F401
@@ -115,8 +114,6 @@ def test_routes_without_parameters_take_none(client: Client, path: str) -> None:
     "path", [f"/api/v1/metrics?metric_name={VOLUME}", "/api/v1/metrics/names", "/api/v1/dashboard/metrics"]
 )
 def test_without_the_database_there_is_no_answer_for_now(client: Client, path: str) -> None:
-    cache.clear()
-
     response = client.get(path)
 
     assert (response.status_code, response["Retry-After"]) == (503, "5")
