@@ -1,10 +1,11 @@
 """Rolling up: what an event costs, whether that grows with what is stored, and how late events heal.
 
-The engine runs in this process. Its cost is the CPU time of this process and of its PostgreSQL backend, from the
-marks of whole minutes at 20,000 events/s to the last interval.
+For the cost of an event the engine runs in this process; that is its CPU time and that of its PostgreSQL backend,
+from the marks of whole minutes at 20,000 events/s to the last interval. Late events are healed by two engines.
 """
 
 import os
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -24,6 +25,8 @@ RATE = 20_000
 MINUTES = 2
 LATE = 1_000_000
 LATE_DAYS = 60
+# As the maintenance worker has children.
+ENGINES = 2
 PIECE = 100_000
 MARK_ALL = """
 INSERT INTO touched_buckets (project_id, event_type, bucket)
@@ -131,16 +134,15 @@ def heal() -> None:
         cursor.execute(MARK_LATE, [before])
         marks = cursor.rowcount
     began, most = time.monotonic(), 0.0
-    process = psutil.Process()
-    finished = False
-    while not finished:
-        finished = engine.roll_up(seconds=5).finished
-        most = max(most, machine.resident_mb(process))
+    engines = [psutil.Popen([sys.executable, "-m", "benchmarks.roller"]) for _ in range(ENGINES)]
+    while running := [process for process in engines if process.poll() is None]:
+        most = max(most, *(machine.resident_mb(process) for process in running))
+        time.sleep(0.2)
     print_table(
         f"late events: {LATE:,} over {LATE_DAYS} days, {marks:,} marks",
         ("what", "figure"),
         [
             ("seconds until all is healed", f"{time.monotonic() - began:.0f}"),
-            ("memory of the engine, MB", f"{most:.0f}"),
+            ("memory of each of two engines, MB", f"{most:.0f}"),
         ],
     )
