@@ -30,8 +30,9 @@ def compute(rung: Rung, claims: Iterable[Claim]) -> int:
 def _with_parts(rung: Rung, claims: Iterable[Claim]) -> list[Claim]:
     """Without those from a time whose finer rows were dropped: nothing is left to compute them from."""
     below = rung.below.interval.value if rung.below else ""
-    starts = [leaf.start for leaf in partitioned.attached(f"metric_aggregations_{below}") if leaf.start]
-    return [claim for claim in claims if starts and claim.bucket >= min(starts)]
+    leaves = partitioned.attached(f"metric_aggregations_{below}")
+    parts = [(leaf.start, leaf.end) for leaf in leaves if leaf.start and leaf.end]
+    return [claim for claim in claims if any(start <= claim.bucket < end for start, end in parts)]
 
 
 def _compute(project_id: int, rung: Rung, claims: Sequence[Claim]) -> None:
