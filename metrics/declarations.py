@@ -70,8 +70,15 @@ class Metric:
     # Metrics whose counts explain this one's values, by the name that they have in the answer.
     parts: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def has_patterns(self) -> bool:
+        """Whether a `*` in its event types stands for any text. Not in a count: a type is free text, stars included."""
+        return not self.name.startswith(COUNT_PREFIX) and any("*" in event_type for event_type in self.event_types)
+
     def takes(self, event_type: str) -> bool:
-        """Whether events of this type count; a pattern has a `*`."""
+        """Whether events of this type count."""
+        if not self.has_patterns:
+            return event_type in self.event_types
         return any(_matches(pattern, event_type) for pattern in self.event_types)
 
 

@@ -5,7 +5,7 @@ from difflib import get_close_matches
 from events.api.errors import ApiError
 from metrics import catalogue
 from metrics.declarations import COUNT_PREFIX, Metric, count_of
-from metrics.reads.known import count_names
+from metrics.rollups.types import count_names
 
 NEAR = 5
 # Of the types that were seen; a name that leaves them out can still be asked for.

@@ -12,10 +12,10 @@ from metrics.declarations import BUILT_IN, Aggregation, Metric
 from metrics.reads import points, series, state, stats, uniques
 from metrics.reads.buckets import STEPS, Buckets
 from metrics.reads.covering import Progress, Segment, cover
-from metrics.reads.known import count_names
 from metrics.reads.questions import Question
 from metrics.reads.sources import rendered
 from metrics.rollups.intervals import LADDER
+from metrics.rollups.types import count_names
 
 SHELF = cache.Shelf("dashboard")
 FRESH = 1.0

@@ -1,36 +1,23 @@
-"""Which event types there are: each that was ever added up, and those that wait for it."""
+"""The event types of a metric as a reader knows them: with those that wait to be added up."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import partial
 
 from django.db import connection
 
-from metrics.declarations import COUNT_PREFIX, Metric
-from metrics.models import Interval
+from metrics.declarations import Metric
+from metrics.rollups import types
 
-# Each metric that was ever computed has a version.
-COUNT_NAMES = """
-SELECT metric_name FROM rollup_versions
-WHERE project_id = %s AND interval = %s AND starts_with(metric_name, %s)
-"""
 # Facts that are not added up yet have a mark each, also those of types that were never seen before.
 WAITING_TYPES = "SELECT DISTINCT event_type FROM touched_buckets WHERE project_id = %s"
 
 
-def count_names(project_id: int) -> list[str]:
-    """`events.count.…` of each type that was added up."""
-    with connection.cursor() as cursor:
-        cursor.execute(COUNT_NAMES, [project_id, Interval.MINUTE.value, COUNT_PREFIX])
-        return [name for (name,) in cursor.fetchall()]
-
-
 def types_of(project_id: int, metric: Metric) -> Sequence[str] | None:
     """The event types that a metric takes, as far as they exist; None for all."""
-    if "*" in metric.event_types:
-        return None
-    if not any("*" in pattern for pattern in metric.event_types):
-        return metric.event_types
+    return types.types_of(project_id, metric, partial(_waiting, project_id))
+
+
+def _waiting(project_id: int) -> Iterable[str]:
     with connection.cursor() as cursor:
         cursor.execute(WAITING_TYPES, [project_id])
-        waiting = {event_type for (event_type,) in cursor.fetchall()}
-    counted = (name.removeprefix(COUNT_PREFIX) for name in count_names(project_id))
-    return sorted(event_type for event_type in waiting.union(counted) if metric.takes(event_type))
+        return [event_type for (event_type,) in cursor.fetchall()]

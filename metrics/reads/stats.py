@@ -9,9 +9,9 @@ from events.api.queries import Window
 from metrics.declarations import COUNT_PREFIX
 from metrics.reads import state
 from metrics.reads.covering import Segment, cover
-from metrics.reads.known import count_names
 from metrics.reads.sources import rendered
 from metrics.rollups.intervals import LADDER
+from metrics.rollups.types import count_names
 
 FROM_ROLLUPS = """
 SELECT substr(metric_name, %(skip)s) AS event_type, sum(count) AS n FROM metric_aggregations

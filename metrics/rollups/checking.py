@@ -157,9 +157,7 @@ def _compare(unit: Unit) -> Outcome:
     not_whole, still_open = (start - first) // rung.length, (last - end) // rung.length
     if start >= end:
         return Outcome(unit, open=still_open, not_whole=not_whole)
-    types = [
-        name for name in rebuilding.types_in(unit.project_id, Window(start, end)) if rebuilding.takes(metric, name)
-    ]
+    types = [name for name in rebuilding.types_in(unit.project_id, Window(start, end)) if metric.takes(name)]
     skipped = sorted(_pending(unit, start, end))
     question = Question(unit.project_id, metric, rung, start, end, types, skipped, MOST)
     return Outcome(
@@ -198,7 +196,7 @@ def _pending(unit: Unit, start: datetime, end: datetime) -> set[datetime]:
     finer = [below.interval.value for below in LADDER[: LADDER.index(rung) + 1]]
     with connection.cursor() as cursor:
         cursor.execute(TOUCHED, [unit.project_id, start, end])
-        minutes = [bucket for event_type, bucket in cursor.fetchall() if rebuilding.takes(metric, event_type)]
+        minutes = [bucket for event_type, bucket in cursor.fetchall() if metric.takes(event_type)]
         cursor.execute(MARKED, [unit.project_id, metric.name, finer, start, end])
         minutes += [bucket for (bucket,) in cursor.fetchall()]
     return {rung.floor(minute) for minute in minutes}

@@ -14,10 +14,10 @@ from metrics.rollups import facts, series, uniques, work
 from metrics.rollups.claims import Claim
 from metrics.rollups.facts import Part
 from metrics.rollups.intervals import MINUTE
+from metrics.rollups.types import types_of
 
 # Counts have no declaration of their own; their limit is that of built-in metrics.
 MAX_SERIES = 1000
-KNOWN_TYPES = "SELECT DISTINCT substr(metric_name, %s) FROM metric_series WHERE project_id = %s AND metric_name LIKE %s"
 SEALED = "SELECT sealed_until FROM rollup_seal"
 
 
@@ -94,21 +94,9 @@ def _count_types(project_id: int, todo: Todo) -> list[Claim]:
 
 def _compute(project_id: int, metric: Metric, todo: Todo) -> list[Claim]:
     minutes = sorted(todo.minutes_of(metric))
-    types = types_of(project_id, metric, todo.touched)
+    types = types_of(project_id, metric, lambda: todo.touched)
     work.add(facts.statement(metric, project_id, types, [_part(minute) for minute in minutes]))
     return [Claim(project_id, metric.name, minute) for minute in minutes]
-
-
-def types_of(project_id: int, metric: Metric, touched: Iterable[str] = ()) -> Sequence[str] | None:
-    """The event types that a metric takes: those rolled up before, and those that are now; None for all."""
-    if "*" in metric.event_types:
-        return None
-    if not any("*" in pattern for pattern in metric.event_types):
-        return metric.event_types
-    with connection.cursor() as cursor:
-        cursor.execute(KNOWN_TYPES, [len(COUNT_PREFIX) + 1, project_id, f"{COUNT_PREFIX}%"])
-        known = {event_type for (event_type,) in cursor.fetchall()}
-    return sorted(event_type for event_type in known.union(touched) if metric.takes(event_type))
 
 
 def _part(minute: datetime) -> Part:

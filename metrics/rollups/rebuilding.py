@@ -15,7 +15,6 @@ from metrics import catalogue
 from metrics.declarations import COUNT_PREFIX, UNIQUE_USERS, Metric, count_of
 from metrics.rollups.intervals import LADDER, MINUTE, Rung
 
-MANY = 1000
 SEALED_UNTIL = "SELECT sealed_until FROM rollup_seal"
 # From one type to the next by the index: costs as many steps as there are types, however many events.
 TYPES = """
@@ -148,19 +147,10 @@ def mark(project_id: int, metrics: Collection[Metric], piece: Window) -> int:
     """
     with transaction.atomic():
         types = types_in(project_id, piece)
-        count = sum(
-            _mark(project_id, metric, [name for name in types if takes(metric, name)], piece) for metric in metrics
-        )
-        if count > MANY:
-            with connection.cursor() as cursor:
-                # From one second to the next there are thousands where the planner knows of none.
-                cursor.execute("ANALYZE rollup_marks")
-    return count
-
-
-def takes(metric: Metric, event_type: str) -> bool:
-    """As `Metric.takes`, but that the type which a count is of is a name, whatever it looks like."""
-    return event_type in metric.event_types or (not metric.name.startswith(COUNT_PREFIX) and metric.takes(event_type))
+        marked = [
+            _mark(project_id, metric, [name for name in types if metric.takes(name)], piece) for metric in metrics
+        ]
+    return sum(marked)
 
 
 def _mark(project_id: int, metric: Metric, types: Sequence[str], piece: Window) -> int:

@@ -23,6 +23,7 @@ from metrics.rollups import partitions as leaves
 from metrics.tests import recount
 from metrics.tests.factories import define
 from metrics.tests.recount import LENGTHS, Fact, Key
+from metrics.tests.stored import rolled
 
 pytestmark = pytest.mark.django_db
 TOTALS = ("count", "sum", "min", "max", "first", "last")
@@ -44,21 +45,6 @@ def simulated(count: int, start: datetime, rate: float) -> list[bytes]:
 def store(bodies: list[bytes]) -> None:
     for first in range(0, len(bodies), 1000):
         store_http(bodies[first : first + 1000])
-
-
-def rolled(pattern: str, interval: str, *columns: str) -> dict[Key, Any]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT metric_name, time_bucket, dimensions, {', '.join(columns)} FROM metric_aggregations"
-            " WHERE metric_name LIKE %s AND interval = %s",
-            [pattern, interval],
-        )
-        rows = cursor.fetchall()
-    found: dict[Key, Any] = {}
-    for name, bucket, dimensions, *rest in rows:
-        named = recount.text_of(orjson.loads(dimensions))
-        found[name, interval, bucket, named] = rest[0] if len(rest) == 1 else tuple(rest)
-    return found
 
 
 def everything() -> dict[Key, Any]:

@@ -9,7 +9,6 @@ from typing import Any
 
 import orjson
 import pytest
-from django.db import connection
 
 from events.models import TouchedBucket
 from events.simulation import World
@@ -17,27 +16,14 @@ from events.simulation.identity import microseconds
 from metrics.models import RollupMark
 from metrics.tests import recount
 from metrics.tests.factories import define
-from metrics.tests.recount import LENGTHS, TRADING, Fact, Key
+from metrics.tests.recount import LENGTHS, TRADING, Fact
+from metrics.tests.stored import rolled
 from tests.datasets.catalogue import DATASETS
 from tests.pipeline import Pipeline
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 TOTALS = ("count", "sum", "min", "max", "first", "last")
 KEPT = ("RAW_EVENTS", "ROLLUP_1M", "ROLLUP_5M", "ROLLUP_15M", "ROLLUP_1H", "ROLLUP_1D")
-
-
-def rolled(pattern: str, interval: str, *columns: str) -> dict[Key, Any]:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT metric_name, time_bucket, dimensions::text, {', '.join(columns)} FROM metric_aggregations"
-            " WHERE metric_name LIKE %s AND interval = %s",
-            [pattern, interval],
-        )
-        rows = cursor.fetchall()
-    return {
-        (name, interval, bucket, recount.text_of(json.loads(dimensions))): rest[0] if len(rest) == 1 else tuple(rest)
-        for name, bucket, dimensions, *rest in rows
-    }
 
 
 def wait_until_rolled_up(pipeline: Pipeline) -> None:
